@@ -1,0 +1,1 @@
+"""Reply text → document → Scene."""
