@@ -1,0 +1,616 @@
+"""The scene language: what each step draws, what names mean, what is repaired, what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tracemalloc
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voxgen.errors import ReplyError
+from voxgen.language.builder import _STEPS, Limits, build
+from voxgen.language.document import STEPS
+from voxgen.scene import Scene
+
+PALETTE = {"a": "#ff0000", "b": "#00ff00", "c": "#0000ff", "d": "#ffff00"}
+
+
+def made(*steps: dict[str, Any], size: Any = (8, 8, 8), **more: Any) -> Scene:
+    return build({"size": list(size) if size else None, "palette": PALETTE, "build": list(steps), **more})
+
+
+def cells(scene: Scene, name: str = "a") -> set[tuple[int, int, int]]:
+    index = [m.name for m in scene.grid.palette].index(name)
+    return {(int(x), int(y), int(z)) for x, y, z in np.argwhere(scene.grid.indices == index)}
+
+
+def count(scene: Scene, name: str = "a") -> int:
+    return len(cells(scene, name))
+
+
+def clean(scene: Scene) -> bool:
+    return not [r for r in scene.repairs if r.level != "info"]
+
+
+# --------------------------------------------------------------------------- shapes
+
+
+def test_a_box_includes_both_corners_in_any_order() -> None:
+    scene = made({"box": [[3, 1, 5], [1, 2, 4]], "of": "a"})
+    assert cells(scene) == {(x, y, z) for x in (1, 2, 3) for y in (1, 2) for z in (4, 5)}
+
+
+@pytest.mark.parametrize(
+    ("option", "voxels"),
+    [
+        ({"hollow": True}, 125 - 27),
+        ({"hollow": 2}, 125 - 1),
+        ({"walls": True}, 5 * 16),
+        ({"walls": 2}, 5 * 24),
+    ],
+)
+def test_hollow_boxes_keep_a_shell_and_walls_the_four_sides(option: dict[str, Any], voxels: int) -> None:
+    assert count(made({"box": [[0, 0, 0], [4, 4, 4]], "of": "a", **option})) == voxels
+
+
+def test_boxes_are_clipped_and_far_ones_cost_nothing() -> None:
+    scene = made(
+        {"box": [[-5, -5, -5], [10**9, 0, 0]], "of": "a"}, {"box": [[10**9] * 3, [10**12] * 3], "of": "b"}
+    )
+    assert cells(scene) == {(x, 0, 0) for x in range(8)}
+
+
+def test_a_sphere_is_symmetric_and_round() -> None:
+    scene = made({"sphere": {"center": [8, 8, 8], "radius": 5}, "of": "a"}, size=(17, 17, 17))
+    grid = scene.grid.indices != 0
+    for axis in range(3):
+        assert np.array_equal(grid, np.flip(grid, axis))
+    assert abs(grid.sum() - 4 / 3 * np.pi * 5.35**3) < 60
+    assert grid[8, 8, 3:14].all()
+
+
+def test_ellipsoids_take_three_radii_and_can_be_hollow_or_halved() -> None:
+    ball = {"center": [8, 8, 8], "radius": [6, 3, 2]}
+    solid = made({"ellipsoid": ball, "of": "a"}, size=(17, 17, 17))
+    low, high = solid.grid.bounds()
+    assert (high - low).tolist() == [12, 6, 4]
+    top = made({"sphere": ball, "keep": "top", "of": "a"}, size=(17, 17, 17))
+    bottom = made({"sphere": ball, "keep": "bottom", "of": "a"}, size=(17, 17, 17))
+    assert min(z for _, _, z in cells(top)) == 8
+    assert max(z for _, _, z in cells(bottom)) == 8
+    assert cells(top) | cells(bottom) == cells(solid)
+    hollow = made(
+        {"sphere": {"center": [8, 8, 8], "radius": 6}, "hollow": True, "of": "a"}, size=(17, 17, 17)
+    )
+    assert (8, 8, 8) not in cells(hollow)
+    assert {(2, 8, 8), (14, 8, 8), (8, 8, 14)} <= cells(hollow)
+    assert (4, 8, 8) not in cells(hollow)
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_cylinders_run_along_any_axis_for_exactly_their_height(axis: str) -> None:
+    base = [8, 8, 8]
+    base["xyz".index(axis)] = 2
+    body = {"base": base, "radius": 3, "height": 10, "axis": axis}
+    scene = made({"cylinder": body, "of": "a"}, size=(17, 17, 17))
+    low, high = scene.grid.bounds()
+    span = (high - low + 1).tolist()
+    assert span.pop("xyz".index(axis)) == 10
+    assert span == [7, 7]
+    tube = made({"cylinder": body, "hollow": True, "of": "a"}, size=(17, 17, 17))
+    assert tuple(base) not in cells(tube)
+    assert cells(tube) < cells(scene)
+
+
+def test_cones_taper_to_a_point_and_cylinders_to_their_top() -> None:
+    cone = made({"cone": {"base": [8, 8, 0], "radius": 6, "height": 12}, "of": "a"}, size=(17, 17, 17))
+    widths = [sum(z == level for _, _, z in cells(cone)) for level in range(12)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] == 1
+    flared = {"base": [8, 8, 0], "radius": 0, "height": 12, "top": 6}
+    trumpet = made({"cylinder": flared, "of": "a"}, size=(17, 17, 17))
+    assert [sum(z == level for _, _, z in cells(trumpet)) for level in range(12)] == widths[::-1]
+
+
+def test_gable_roofs_keep_their_ridge_and_hip_roofs_close_on_all_sides() -> None:
+    corners = [[1, 1, 0], [13, 7, 3]]
+    gable = cells(made({"roof": {"box": corners, "along": "x"}, "of": "a"}, size=(15, 9, 5)))
+    ridge = {(x, y) for x, y, z in gable if z == 3}
+    assert ridge == {(x, 4) for x in range(1, 14)}
+    hip = cells(made({"pyramid": corners, "of": "a"}, size=(15, 9, 5)))
+    assert hip < gable
+    assert {(x, y) for x, y, z in hip if z == 0} == {(x, y) for x in range(1, 14) for y in range(1, 8)}
+    assert (1, 4, 3) not in hip
+
+
+def test_thin_lines_are_connected_and_end_where_they_should() -> None:
+    line = cells(made({"line": [[0, 0, 0], [15, 7, 3], [0, 14, 15]], "of": "a"}, size=(16, 16, 16)))
+    assert {(0, 0, 0), (15, 7, 3), (0, 14, 15)} <= line
+    found, edge = set(), [(0, 0, 0)]
+    while edge:
+        x, y, z = edge.pop()
+        found.add((x, y, z))
+        near = {(x + i, y + j, z + k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)}
+        edge += near & line - found
+    assert found == line
+
+
+def test_thick_lines_taper_and_curves_pass_through_their_points() -> None:
+    step = {"line": [[4, 8, 8], [28, 8, 8]], "width": 7, "taper": 1, "of": "a"}
+    line = cells(made(step, size=(33, 17, 17)))
+    widths = [sum(x == at for x, _, _ in line) for at in (5, 12, 20, 27)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 25
+    points = [[2, 2, 2], [20, 12, 4], [8, 20, 12], [28, 28, 20]]
+    curve = cells(made({"line": points, "curve": True, "width": 2, "of": "a"}, size=(32, 32, 24)))
+    assert {(x, y, z) for x, y, z in points} <= curve
+
+
+def test_endless_lines_end_at_the_scene() -> None:
+    scene = made({"line": [[-(10**9), 4, 4], [10**9, 4, 4]], "width": 1, "of": "a"})
+    assert cells(scene) == {(x, 4, 4) for x in range(8)}
+
+
+def test_layers_read_from_the_bottom_and_from_the_back() -> None:
+    scene = made({"layers": ["ab/.c", "a"], "at": [1, 1, 1], "key": {"a": "a", "b": "b", "c": "c"}})
+    assert cells(scene, "a") == {(1, 2, 1), (1, 1, 2)}
+    assert cells(scene, "b") == {(2, 2, 1)}
+    assert cells(scene, "c") == {(2, 1, 1)}
+
+
+def test_layers_take_run_lengths_and_upright_pictures() -> None:
+    runs = made({"layers": ["a*3.*2b*2"], "key": {"a": "a", "b": "b"}})
+    assert cells(runs, "a") == {(0, 0, 0), (1, 0, 0), (2, 0, 0)}
+    assert cells(runs, "b") == {(5, 0, 0), (6, 0, 0)}
+    face = made({"layers": ["aa/.b", "c"], "facing": "front", "key": {"a": "a", "b": "b", "c": "c"}})
+    assert cells(face, "a") == {(0, 0, 1), (1, 0, 1)}
+    assert cells(face, "b") == {(1, 0, 0)}
+    assert cells(face, "c") == {(0, 1, 0)}
+
+
+def test_terrain_rolls_within_its_box_and_has_a_surface() -> None:
+    step = {"terrain": {"box": [[0, 0, 2], [31, 31, 12]], "scale": 10, "seed": 3, "top": "b"}, "of": "a"}
+    scene = made(step, size=(32, 32, 16))
+    grid = scene.grid.indices
+    heights = 15 - np.argmax(grid[:, :, ::-1] != 0, axis=2)
+    assert heights.min() >= 2
+    assert heights.max() <= 12
+    assert np.ptp(heights) >= 5
+    assert max(np.abs(np.diff(heights, axis=axis)).max() for axis in (0, 1)) <= 4
+    assert (np.take_along_axis(grid, heights[:, :, None], 2) == 2).all()
+    assert not grid[:, :, :2].any()
+
+
+def test_a_formula_fills_every_cell_of_its_box_where_it_holds() -> None:
+    scene = made({"formula": "x + y + z < 4 and z > 0", "in": [[0, 0, 0], [7, 7, 7]], "of": "a"})
+    assert cells(scene) == {
+        (x, y, z) for x in range(8) for y in range(8) for z in range(1, 8) if x + y + z < 4
+    }
+    assert count(made({"formula": "z < 2", "of": "a"})) == 128
+
+
+def test_a_formula_gives_the_same_in_one_box_and_in_slices() -> None:
+    formula = "noise(x/5, y/7+sin(x/3), z/6) > 0.5 and hypot(x-20, y-20) < 18+3*rand(x,y,z)"
+    whole = made(
+        {"formula": formula, "in": [[0, 0, 0], [119, 59, 49]], "of": {"a": 3, "b": 1}}, size=(120, 60, 50)
+    )
+    slices = [
+        {"formula": formula, "in": [[x, 0, 0], [x, 59, 49]], "of": {"a": 3, "b": 1}} for x in range(120)
+    ]
+    assert np.array_equal(whole.grid.indices, made(*slices, size=(120, 60, 50)).grid.indices)
+
+
+def test_mirror_fills_only_what_is_empty_on_the_other_half() -> None:
+    scene = made(
+        {"box": [[0, 0, 0], [2, 0, 0]], "of": "a"}, {"voxels": [[7, 0, 0]], "of": "b"}, {"mirror": "x"}
+    )
+    assert cells(scene, "a") == {(x, 0, 0) for x in (0, 1, 2, 5, 6)}
+    assert cells(scene, "b") == {(7, 0, 0)}
+
+
+# --------------------------------------------------------------------------- materials
+
+
+def test_later_steps_overwrite_earlier_ones_and_air_carves() -> None:
+    scene = made(
+        {"box": [[0, 0, 0], [3, 0, 0]], "of": "a"},
+        {"voxels": [[1, 0, 0]], "of": "b"},
+        {"voxels": [[2, 0, 0]], "of": "air"},
+        {"voxels": [[3, 0, 0]], "of": None},
+    )
+    assert cells(scene, "a") == {(0, 0, 0)}
+    assert cells(scene, "b") == {(1, 0, 0)}
+
+
+def test_a_mix_follows_its_weights_and_ignores_the_order_of_names() -> None:
+    box = [[0, 0, 0], [31, 31, 31]]
+    mix = made({"box": box, "of": {"a": 6, "b": 3, "c": 1}}, size=(32, 32, 32))
+    shares = [count(mix, name) / 32**3 for name in "abc"]
+    assert shares == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+    swapped = made({"box": box, "of": {"c": 1, "b": 3, "a": 6}}, size=(32, 32, 32))
+    assert np.array_equal(mix.grid.indices, swapped.grid.indices)
+    equal = made({"box": box, "of": ["a", "b"]}, size=(32, 32, 32))
+    assert count(equal) / 32**3 == pytest.approx(0.5, abs=0.01)
+
+
+def test_inserting_a_step_changes_no_other_steps_texture() -> None:
+    mix = {"box": [[0, 0, 0], [7, 7, 3]], "of": {"a": 1, "b": 1}}
+    alone, later = made(mix), made({"box": [[0, 0, 6], [7, 7, 7]], "of": ["c", "d"]}, mix)
+    assert np.array_equal(alone.grid.indices[:, :, :4], later.grid.indices[:, :, :4])
+
+
+def test_the_seed_changes_mixes() -> None:
+    step = {"box": [[0, 0, 0], [7, 7, 7]], "of": ["a", "b"]}
+    assert not np.array_equal(made(step, seed=1).grid.indices, made(step, seed=2).grid.indices)
+
+
+def test_textures_choose_by_place_and_may_hold_mixes() -> None:
+    textures = {
+        "wall": [{"when": "z < 2", "of": "a"}, {"when": "z < 4", "of": {"b": 1, "c": 1}}, {"of": "d"}]
+    }
+    scene = made({"box": [[0, 0, 0], [7, 7, 7]], "of": "wall"}, textures=textures)
+    assert {z for _, _, z in cells(scene, "a")} == {0, 1}
+    assert {z for _, _, z in cells(scene, "b") | cells(scene, "c")} == {2, 3}
+    assert {z for _, _, z in cells(scene, "d")} == {4, 5, 6, 7}
+    mixed = made({"box": [[0, 0, 0], [7, 7, 7]], "of": {"wall": 1, "d": 1}}, textures=textures)
+    assert 0 < count(mixed, "a") < count(scene, "a")
+
+
+def test_literal_colours_join_the_palette() -> None:
+    scene = made({"voxels": [[0, 0, 0]], "of": "#123456"}, {"voxels": [[1, 0, 0]], "of": "tomato"})
+    assert [m.color for m in scene.grid.palette[-2:]] == [(0x12, 0x34, 0x56), (255, 99, 71)]
+    assert clean(scene)
+
+
+def test_an_unknown_name_is_guessed_and_reported_with_its_path() -> None:
+    scene = build(
+        {"size": [2, 2, 2], "palette": {"moss": "#00aa00"}, "build": [{"voxels": [[0, 0, 0]], "of": "mosss"}]}
+    )
+    assert cells(scene, "moss") == {(0, 0, 0)}
+    assert [str(r) for r in scene.repairs] == ['$.build[0].of: "mosss" is not in the palette; used "moss"']
+
+
+def test_only_limits_a_step_to_what_it_may_overwrite() -> None:
+    ground = {"box": [[0, 0, 0], [7, 7, 0]], "of": "a"}
+    snow = {"box": [[0, 0, 0], [7, 7, 1]], "of": "b", "only": "a"}
+    assert count(made(ground, snow), "b") == 64
+    assert count(made(ground, {**snow, "only": ["c", "air"]}), "b") == 64
+    assert cells(made(ground, {"line": [[0, 0, 0], [7, 7, 1]], "only": "air", "of": "b"}), "b").isdisjoint(
+        {(x, y, 0) for x in range(8) for y in range(8)}
+    )
+
+
+def test_when_skips_a_step_or_chooses_cells() -> None:
+    off = {"box": [[0, 0, 0], [7, 7, 7]], "of": "a", "when": "n > 3"}
+    keep = {"voxels": [[0, 0, 0]], "of": "b"}
+    assert count(made(keep, off, let={"n": 3})) == 0
+    assert count(made(keep, off, let={"n": 4})) == 512
+    assert count(made(keep, {**off, "when": "z < 2"})) == 128
+
+
+def test_more_than_255_materials_use_two_bytes() -> None:
+    colors = [f"#{i:06x}" for i in range(1, 400)]
+    steps = [{"voxels": [[i % 20, i // 20, 0]], "of": color} for i, color in enumerate(colors)]
+    scene = made(*steps, size=(20, 20, 1))
+    assert scene.grid.indices.dtype == np.uint16
+    assert len(np.unique(scene.grid.indices)) == 400  # noqa: TID251
+
+
+# --------------------------------------------------------------------------- names, repeats, parts
+
+
+def test_numbers_anywhere_may_be_expressions() -> None:
+    scene = made(
+        {"repeat": "n", "as": "i", "build": [{"voxels": [["round(4+3*cos(i*pi/2))", "4+i", 0]], "of": "a"}]},
+        let={"n": 4},
+    )
+    assert cells(scene) == {(7, 4, 0), (4, 5, 0), (1, 6, 0), (4, 7, 0)}
+
+
+def test_constants_build_on_earlier_ones_and_functions_on_both() -> None:
+    scene = made(
+        {"formula": "d(x, y) < r", "in": [[0, 0, 0], [7, 7, 0]], "of": "a"},
+        let={"r": 2, "c": "r * 2"},
+        functions={"sq(a)": "a * a", "d(x, y)": "sqrt(sq(x - c) + sq(y - c))"},
+    )
+    assert count(scene) == 9
+
+
+def test_repeats_nest() -> None:
+    inner = {"repeat": 3, "as": "j", "build": [{"voxels": [["i", "j", "i+j"]], "of": "a"}]}
+    assert cells(made({"repeat": 2, "as": "i", "build": [inner]})) == {
+        (i, j, i + j) for i in range(2) for j in range(3)
+    }
+
+
+POST = {
+    "size": [1, 2, 3],
+    "build": [{"box": [[0, 0, 0], [0, 1, 2]], "of": "a"}, {"voxels": [[0, 0, 2]], "of": "b"}],
+}
+
+
+def test_parts_are_stamped_turned_mirrored_and_centred() -> None:
+    def stamped(**options: Any) -> tuple[set[Any], set[Any]]:
+        scene = made({"place": "post", "at": [[3, 3, 0]], **options}, parts={"post": POST})
+        return cells(scene, "a"), cells(scene, "b")
+
+    assert stamped() == ({(3, 3, 0), (3, 4, 0), (3, 3, 1), (3, 4, 1), (3, 4, 2)}, {(3, 3, 2)})
+    assert stamped(turn=180)[1] == {(3, 4, 2)}
+    assert stamped(mirror="y")[1] == {(3, 4, 2)}
+    assert stamped(turn=90)[1] == {(4, 3, 2)}
+    assert stamped(turn=270)[1] == {(3, 3, 2)}
+    assert stamped(anchor="center")[1] == {(3, 2, 2)}
+
+
+def test_four_quarter_turns_come_round_again() -> None:
+    part = {"layers": ["ab/cd", "a./.."], "key": {k: k for k in "abcd"}}
+    grids = []
+    for turn in (0, 90, 180, 270, 360):
+        grid = made(
+            {"place": "p", "at": [0, 0, 0], "turn": turn}, size=(2, 2, 2), parts={"p": part}
+        ).grid.indices
+        grids.append(grid)
+    assert np.array_equal(grids[0], grids[4])
+    for before, after in pairwise(grids):
+        assert np.array_equal(np.rot90(before, 1, (0, 1)), after)
+
+
+def test_a_list_of_turns_goes_round_the_copies() -> None:
+    scene = made({"place": "post", "at": [[0, 0, 0], [4, 4, 0]], "turn": [0, 180]}, parts={"post": POST})
+    assert cells(scene, "b") == {(0, 0, 2), (4, 5, 2)}
+
+
+def test_air_in_a_part_leaves_what_is_there() -> None:
+    ring = {
+        "size": [3, 3, 1],
+        "build": [{"box": [[0, 0, 0], [2, 2, 0]], "of": "a"}, {"voxels": [[1, 1, 0]], "of": "air"}],
+    }
+    scene = made(
+        {"box": [[0, 0, 0], [7, 7, 0]], "of": "b"}, {"place": "ring", "at": [2, 2, 0]}, parts={"ring": ring}
+    )
+    assert (3, 3, 0) in cells(scene, "b")
+
+
+def test_parameters_are_numbers_or_materials_with_defaults() -> None:
+    tower = {
+        "params": {"h": 2, "m": "a"},
+        "size": [1, 1, "h"],
+        "build": [{"box": [[0, 0, 0], [0, 0, "h-1"]], "of": {"m": 1}}],
+    }
+    scene = made(
+        {"place": "tower", "at": [0, 0, 0]},
+        {"place": "tower", "at": [1, 0, 0], "with": {"h": "1+k", "m": "b"}},
+        {"place": "tower", "at": [2, 0, 0], "with": {"m": {"c": 1, "d": 1}}},
+        parts={"tower": tower},
+        let={"k": 4},
+    )
+    assert cells(scene, "a") == {(0, 0, 0), (0, 0, 1)}
+    assert cells(scene, "b") == {(1, 0, z) for z in range(5)}
+    assert cells(scene, "c") | cells(scene, "d") == {(2, 0, 0), (2, 0, 1)}
+
+
+def test_parts_place_parts_and_see_the_callers_counter() -> None:
+    parts = {
+        "inner": {"size": [1, 1, 8], "build": [{"voxels": [[0, 0, "i"]], "of": "a"}]},
+        "outer": {"size": [2, 1, 8], "build": [{"place": "inner", "at": [[0, 0, 0], [1, 0, 0]]}]},
+    }
+    scene = made({"repeat": 3, "as": "i", "build": [{"place": "outer", "at": [0, "i", 0]}]}, parts=parts)
+    assert cells(scene) == {(x, i, i) for x in range(2) for i in range(3)}
+
+
+def test_a_part_that_places_itself_is_a_repair() -> None:
+    parts = {
+        "p": {
+            "size": [2, 2, 2],
+            "build": [{"voxels": [[0, 0, 0]], "of": "a"}, {"place": "p", "at": [1, 0, 0]}],
+        }
+    }
+    scene = made({"place": "p", "at": [0, 0, 0]}, parts=parts)
+    assert (0, 0, 0) in cells(scene)
+    assert any("places itself" in r.problem and r.level == "loss" for r in scene.repairs)
+
+
+def test_a_part_without_a_size_is_as_large_as_what_it_draws() -> None:
+    parts = {"p": {"build": [{"box": [[2, 0, 0], [3, 4, 1]], "of": "a"}]}}
+    scene = made({"place": "p", "at": [1, 1, 1]}, parts=parts)
+    assert cells(scene) == {(x, y, z) for x in (3, 4) for y in range(1, 6) for z in (1, 2)}
+
+
+def test_scatter_stands_on_its_ground_with_a_gap_and_counts() -> None:
+    steps = [
+        {"box": [[0, 0, 0], [31, 31, 0]], "of": "a"},
+        {"box": [[0, 0, 0], [15, 31, 0]], "of": "b"},
+        {"scatter": ["post"], "on": ["a"], "count": 9, "gap": 4, "seed": 2, "turn": False},
+        {"scatter": "c", "on": "b", "area": [[0, 0], [7, 7]], "count": 5},
+    ]
+    post = {"size": [1, 1, 3], "build": [{"box": [[0, 0, 0], [0, 0, 2]], "of": "d"}]}
+    scene = made(*steps, size=(32, 32, 8), parts={"post": post})
+    feet = [(x, y) for x, y, z in cells(scene, "d") if z == 1]
+    assert len(feet) == 9
+    assert all(x > 15 for x, _ in feet)
+    assert all(np.hypot(x - u, y - v) >= 4 for x, y in feet for u, v in feet if (x, y) != (u, v))
+    assert len(cells(scene, "c")) == 5
+    assert all(x < 8 and y < 8 and z == 1 for x, y, z in cells(scene, "c"))
+    assert clean(scene)
+
+
+def test_scatter_says_when_there_is_no_room() -> None:
+    scene = made(
+        {"box": [[0, 0, 0], [3, 3, 0]], "of": "a"}, {"scatter": "b", "on": "a", "count": 99, "gap": 2}
+    )
+    assert [r.level for r in scene.repairs] == ["info"]
+    assert "of 99" in scene.repairs[0].problem
+
+
+# --------------------------------------------------------------------------- documents
+
+
+def test_a_missing_size_is_the_bounding_box_of_what_is_built() -> None:
+    steps = [
+        {"box": [[-3, 2, 0], [4, 5, 1]], "of": "a"},
+        {"sphere": {"center": [0, 3, 6], "radius": 2}, "of": "b"},
+        {"scatter": "c", "on": "a", "count": 2},
+    ]
+    scene = made(*steps, size=None)
+    assert scene.grid.size == (8, 5, 9)
+    assert count(scene) + count(scene, "b") == (scene.grid.voxels - 2)
+
+
+def test_light_view_and_title_come_from_the_document() -> None:
+    scene = made(
+        {"voxels": [[0, 0, 0]], "of": "a"}, title="T", light="night", view={"azimuth": 70, "elevation": 10}
+    )
+    assert (scene.title, scene.light.name, scene.view.azimuth, scene.view.elevation) == ("T", "night", 70, 10)
+
+
+def test_every_step_of_the_language_is_built() -> None:
+    assert set(_STEPS) == set(STEPS)
+
+
+# --------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"box": [[0, 0], [1, 1]], "of": "a"},
+        {"box": [[0, 0, "what"], [1, 1, 1]], "of": "a"},
+        {"box": [[0, 0, 0], [1, 1, float("nan")]], "of": "a"},
+        {"sphere": {"radius": 2}, "of": "a"},
+        {"formula": "x <", "in": [[0, 0, 0], [1, 1, 1]], "of": "a"},
+        {"formula": "q(x)", "in": [[0, 0, 0], [1, 1, 1]], "of": "a"},
+        {"place": "nothing", "at": [0, 0, 0]},
+        {"voxels": [[0, 0, 0]], "of": {"a": "1/0", "b": -1}},
+        {"scatter": [], "on": "a"},
+        {"layers": [], "key": {}},
+        {"mirror": "w"},
+        {"repeat": "n", "build": []},
+    ],
+)
+def test_one_bad_step_is_skipped_and_named(step: dict[str, Any]) -> None:
+    scene = made({"voxels": [[7, 7, 7]], "of": "b"}, step, {"voxels": [[6, 7, 7]], "of": "b"})
+    assert {(6, 7, 7), (7, 7, 7)} <= cells(scene, "b")
+    assert any(r.path.startswith("$.build[1]") for r in scene.repairs)
+
+
+def test_a_scene_without_any_voxel_is_an_error_with_the_reason() -> None:
+    with pytest.raises(ReplyError, match=r"empty.*nothing"):
+        made({"place": "nothing", "at": [0, 0, 0]})
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"size": [10**9] * 3, "build": [{"voxels": [[0, 0, 0]], "of": "red"}]}, "beyond the limits"),
+        ({"build": [{"voxels": [[0, 0, 0], [10**9, 0, 0]], "of": "red"}]}, "beyond the limits"),
+        (
+            {
+                "size": [4, 4, 4],
+                "build": [{"voxels": [[0, 0, 0]], "of": "red"}, {"repeat": 10**12, "build": []}],
+            },
+            "more than 20,000 steps",
+        ),
+        (
+            {
+                "size": [4, 4, 4],
+                "build": [{"voxels": [[0, 0, 0]], "of": "red"}, {"formula": "9**9**9 < x", "of": "red"}],
+            },
+            "",
+        ),
+    ],
+)
+def test_what_asks_for_too_much_takes_no_memory(document: dict[str, Any], words: str) -> None:
+    tracemalloc.start()
+    try:
+        scene = build(document)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400e6
+    assert scene.grid.voxels >= 1
+    assert any(words in r.problem for r in scene.repairs) or not words
+
+
+def test_memory_stays_within_the_grid_and_one_slab() -> None:
+    document = {
+        "size": [256, 256, 256],
+        "build": [
+            {"formula": "noise(x/9,y/9,z/9) > 0.4", "of": {"red": 2, "blue": 1}},
+            {"box": [[0, 0, 0], [255, 255, 255]], "of": ["red", "green"], "only": "blue"},
+            {"mirror": "x"},
+        ],
+    }
+    tracemalloc.start()
+    try:
+        build(document)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * 256**3 + 48e6
+
+
+def test_limits_can_be_changed() -> None:
+    document = {"size": [64, 64, 64], "build": [{"box": [[0, 0, 0], [63, 63, 63]], "of": "red"}]}
+    assert build(document, limits=Limits(side=16)).grid.size == (16, 16, 16)
+    assert build(document, limits=Limits(cells=64 * 64 * 32)).grid.voxels == 64 * 64 * 32
+
+
+_NUMBERS = st.integers(-3, 12) | st.sampled_from(["i", "2+2", "7*sin(1)", "1/0", None, 1e300, "x", [], True])
+_POINTS = st.lists(_NUMBERS, min_size=3, max_size=3)
+_PAIRS = st.lists(_POINTS, min_size=2, max_size=2)
+_OF = st.sampled_from(
+    ["a", "b", {"a": 1, "b": 2}, ["a", "c"], "air", None, "#123", "stone", {"a": "i"}, 5, "t"]
+)
+_STEP = st.one_of(
+    st.fixed_dictionaries({"box": _PAIRS, "of": _OF}, optional={"hollow": _NUMBERS, "walls": st.booleans()}),
+    st.fixed_dictionaries(
+        {"sphere": st.fixed_dictionaries({"center": _POINTS, "radius": _NUMBERS}), "of": _OF}
+    ),
+    st.fixed_dictionaries({"line": st.lists(_POINTS, max_size=4), "width": _NUMBERS, "of": _OF}),
+    st.fixed_dictionaries({"formula": st.sampled_from(["x<y", "noise(x)", "z"]), "in": _PAIRS, "of": _OF}),
+    st.fixed_dictionaries({"scatter": _OF, "count": _NUMBERS, "gap": _NUMBERS, "on": _OF}),
+    st.fixed_dictionaries({"voxels": st.lists(_POINTS, max_size=4), "of": _OF}, optional={"only": _OF}),
+    st.fixed_dictionaries({"place": st.just("p"), "at": _POINTS, "turn": _NUMBERS}),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(_STEP, max_size=6), st.lists(st.integers(1, 12), min_size=3, max_size=3) | st.none())
+def test_any_document_gives_a_grid_within_its_size_or_a_reply_error(steps: list[Any], size: Any) -> None:
+    document = {
+        "size": size,
+        "palette": PALETTE,
+        "textures": {"t": [{"when": "z<3", "of": "a"}, {"of": "b"}]},
+        "parts": {"p": {"size": [2, 2, 2], "build": [{"box": [[0, 0, 0], [1, 0, 1]], "of": "d"}]}},
+        "build": [*steps, {"repeat": 2, "as": "i", "build": steps}],
+    }
+    try:
+        scene = build(document)
+    except ReplyError:
+        return
+    if size is not None:
+        assert scene.grid.size == tuple(size)
+    assert scene.grid.indices.max() < len(scene.grid.palette)
+    assert np.array_equal(build(document).grid.indices, scene.grid.indices)
+
+
+# --------------------------------------------------------------------------- recorded replies
+
+GALLERY = Path(__file__).parents[1] / "gallery"
+DIGESTS = json.loads((Path(__file__).parent / "digests.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(DIGESTS))
+def test_the_recorded_scenes_give_the_same_grid_bit_for_bit(name: str) -> None:
+    document = json.loads((GALLERY / name / "scene.json").read_text(encoding="utf-8"))
+    scene = build(document)
+    assert clean(scene)
+    digest = hashlib.sha256(repr(scene.grid.size).encode() + scene.grid.indices.tobytes()).hexdigest()
+    assert digest == DIGESTS[name]

@@ -1,0 +1,684 @@
+"""build(): document → Scene. Walks the steps; shapes.py, paint.py and canvas.py do the drawing."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.errors import ReplyError
+from voxgen.language import chance, expression, shapes
+from voxgen.language import document as documents
+from voxgen.language.canvas import Canvas, Choice, Ruler
+from voxgen.language.paint import Paints, Scope
+from voxgen.scene import Indices, Light, Repair, Scene, View, VoxelGrid
+
+_MAX_REPAIRS = 1000
+_MAX_PART_DEPTH = 12
+_MAX_RUN = 4096  # cells a run length such as "a*10" may stand for
+
+
+class Limits(NamedTuple):
+    """How much a document may ask for; every breach is a repair that says so."""
+
+    side: int = 512  # cells a side
+    cells: int = 1 << 27  # cells in all
+    steps: int = 20_000  # after repeats
+    step_seconds: float = 5.0
+    total_seconds: float = 60.0
+
+
+class _LimitError(Exception):
+    """The document asked for more than its limits; what stands so far is kept."""
+
+
+def build(
+    document: Mapping[str, Any],
+    repairs: Sequence[Repair] = (),
+    limits: Limits | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Scene:
+    """Build a decoded document into a Scene.
+
+    A step that cannot be drawn is skipped and becomes a Repair of level "loss"; `repairs` are those
+    found while reading, kept in front. The same document gives the same grid, bit for bit.
+    Raises ReplyError when the document cannot be a scene or no voxel is left.
+
+    >>> scene = build({"size": [2, 1, 1], "build": [{"voxels": [[1, 0, 0]], "of": "red"}]})
+    >>> scene.grid.indices.tolist()
+    [[[0]], [[1]]]
+    """
+    mended, notes = documents.mend(document)
+    builder = _Builder(mended, limits or Limits())
+    builder.repairs.extend(notes)
+    grid = builder.run()
+    found = [*repairs, *builder.repairs]
+    if not grid.any():
+        lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
+        raise ReplyError("the scene is empty", f"first loss: {lost}")
+    return Scene(
+        title=str(mended.get("title") or "Untitled"),
+        grid=VoxelGrid(grid, tuple(builder.paints.materials)),
+        light=documents.read_light(mended["light"]) if "light" in mended else Light(),
+        view=documents.read_view(mended["view"]) if "view" in mended else View(),
+        document=dict(document),
+        repairs=tuple(found),
+        origin=dict(origin or {}),
+    )
+
+
+class _Builder:
+    def __init__(self, document: Mapping[str, Any], limits: Limits) -> None:
+        self.document = document
+        self.limits = limits
+        self.repairs: list[Repair] = []
+        self.path = "$"
+        self.slot = "of"  # the key of the step whose materials are looked up
+        self.steps_left = limits.steps
+        self.deadline = time.monotonic() + limits.total_seconds
+        self.seed = int(document.get("seed") or 0)
+        self.functions = self._functions()
+        self.parts: dict[str, Any] = document.get("parts") or {}
+        self.stock: dict[str, tuple[Indices, NDArray[np.int64]]] = {}  # finished parts
+        self.mentions: dict[str, frozenset[str]] = {}
+        self.depth = 0
+        self.paints = Paints(
+            document.get("palette") or {},
+            document.get("textures") or {},
+            self.functions,
+            self.seed,
+            self._guessed,
+        )
+        self.scope = Scope(self._constants())
+
+    # ----------------------------------------------------------------- the document
+
+    def run(self) -> Indices:
+        size = self._size()
+        steps = self.document.get("build") or []
+        canvas = Canvas(size) if size else self._measured(lambda c: self.steps(c, steps, self.scope))
+        self.path = "$"
+        try:
+            self.steps(canvas, steps, self.scope)
+        except _LimitError as stop:
+            self.note(str(stop), "kept what was built until then", "loss")
+        return canvas.grid if size else canvas.cropped()[0]
+
+    def note(self, problem: str, fix: str, level: Any = "warn") -> None:
+        repair = Repair(self.path, problem, fix, level)
+        if len(self.repairs) < _MAX_REPAIRS and repair not in self.repairs[-50:]:
+            self.repairs.append(repair)
+
+    def _guessed(self, problem: str, fix: str) -> None:
+        if len(self.repairs) < _MAX_REPAIRS:
+            self.repairs.append(Repair(f"{self.path}.{self.slot}", problem, fix))
+
+    def _functions(self) -> dict[str, expression.Function]:
+        functions: dict[str, expression.Function] = {}
+        for signature, body in (self.document.get("functions") or {}).items():
+            self.path = f"$.functions[{json.dumps(signature)}]"
+            try:
+                name, function = expression.parse_function(signature, str(body))
+                functions[name] = function
+            except expression.ExpressionError as error:
+                self.note(str(error), "left the function out", "loss")
+        for name, reason in expression.check(functions).items():
+            self.note(reason, f"left {name}() out", "loss")
+            functions.pop(name)
+        return functions
+
+    def _constants(self) -> dict[str, float]:
+        constants: dict[str, float] = {}
+        for name, value in (self.document.get("let") or {}).items():
+            self.path = f"$.let.{name}"
+            try:
+                constants[name] = _finite(expression.evaluate(str(value), constants, self.functions))
+            except (ValueError, TypeError) as error:
+                self.note(str(error), "left the constant out", "loss")
+        return constants
+
+    def _size(self) -> tuple[int, int, int] | None:
+        self.path = "$.size"
+        if self.document.get("size") is None:
+            return None
+        try:
+            size = [max(1, math.ceil(round(self.number(v, self.scope), 9))) for v in self.document["size"]]
+        except (ValueError, TypeError) as error:
+            self.note(str(error), "used the bounding box of what is built")
+            return None
+        return self._bounded(size)
+
+    def _bounded(self, size: Sequence[int]) -> tuple[int, int, int]:
+        """Clamp a size to the limits before any memory is taken."""
+        sides = [min(int(v), self.limits.side) for v in size]
+        while math.prod(sides) > self.limits.cells:
+            sides[sides.index(max(sides))] //= 2
+        if sides != [int(v) for v in size]:
+            wanted, got = ("×".join(map(str, s)) for s in (size, sides))
+            self.note(f"{wanted} is beyond the limits", f"built {got} of it", "loss")
+        return sides[0], sides[1], sides[2]
+
+    def _measured(self, draw: Callable[[Canvas], None]) -> Canvas:
+        """Return an empty canvas just large enough for what `draw` draws."""
+        ruler = Ruler()
+        kept, left, path = list(self.repairs), self.steps_left, self.path
+        with suppress(_LimitError):
+            draw(ruler)
+        self.repairs, self.steps_left, self.path = kept, left, path  # said again while drawing
+        bounds = ruler.bounds()
+        if bounds is None:
+            return Canvas((1, 1, 1))
+        low = np.maximum(bounds[0], -self.limits.side)
+        x, y, z = (int(v) for v in np.maximum(bounds[1] - low + 1, 1))
+        return Canvas(self._bounded([x, y, z]), (int(low[0]), int(low[1]), int(low[2])))
+
+    # ----------------------------------------------------------------- steps
+
+    def steps(self, canvas: Canvas, steps: Any, scope: Scope) -> None:
+        above = self.path
+        for i, step in enumerate(steps):
+            self.path = f"{above}.build[{i}]"
+            self._count()
+            try:
+                self.step(canvas, step, scope)
+            except (
+                ValueError,
+                TypeError,
+                KeyError,
+                IndexError,
+                ArithmeticError,
+                AttributeError,
+                TimeoutError,
+            ) as error:
+                self.note(_reason(error), "skipped the step", "loss")
+            except (MemoryError, RecursionError) as error:
+                self.note(f"too large to build ({type(error).__name__})", "skipped the step", "loss")
+        self.path = above
+
+    def _count(self) -> None:
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise _LimitError(f"more than {self.limits.steps:,} steps")
+        if time.monotonic() > self.deadline:
+            raise _LimitError(f"took longer than {self.limits.total_seconds:g} s")
+
+    def step(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        """Draw one step, its "when" and "only" in force, and clean up after it."""
+        kept = canvas.only, canvas.when, canvas.deadline
+        try:
+            if "when" in step and not self._holds(canvas, step["when"], scope):
+                return
+            if step.get("only") is not None and not canvas.measuring:
+                allowed = self.indices(step["only"], scope, "only")
+                canvas.only = allowed if kept[0] is None else _both(kept[0], allowed)
+            if "build" not in step:
+                canvas.deadline = min(kept[2], time.monotonic() + self.limits.step_seconds, self.deadline)
+            name = next((key for key in step if key in _STEPS), None)
+            if name is None:
+                raise ValueError(f"no step is called {', '.join(map(repr, list(step)[:3])) or 'nothing'}")
+            _STEPS[name](self, canvas, step, scope)
+        finally:
+            canvas.only, canvas.when, canvas.deadline = kept
+
+    def _holds(self, canvas: Canvas, when: Any, scope: Scope) -> bool:
+        """Evaluate "when"; one that speaks of x, y, z holds or fails cell by cell."""
+        node = expression.parse(str(when))
+        if not ({"x", "y", "z"} - set(scope.numbers)) & node.uses:
+            return bool(np.all(expression.truth(self.value(node, scope))))
+        outer = canvas.when
+
+        def condition(x: Any, y: Any, z: Any) -> Any:
+            held = expression.truth(self.value(node, scope, x=x, y=y, z=z))
+            return held if outer is None else held & outer(x, y, z)
+
+        canvas.when = condition
+        return True
+
+    # ----------------------------------------------------------------- values
+
+    def value(self, source: Any, scope: Scope, **cells: Any) -> Any:
+        return expression.evaluate(
+            source, {**scope.numbers, **cells} if cells else scope.numbers, self.functions
+        )
+
+    def number(self, value: Any, scope: Scope) -> float:
+        """Return a number, or the value of a string expression; raises ValueError for anything else."""
+        if isinstance(value, str):
+            value = self.value(value, scope)
+        if isinstance(value, (list, dict)) or value is None:
+            raise ValueError(f"{json.dumps(value)[:60]} is not a number")
+        return _finite(value)
+
+    def point(self, value: Any, scope: Scope) -> tuple[float, float, float]:
+        if not isinstance(value, (list, tuple)) or len(value) != 3:
+            raise ValueError(f"{json.dumps(value)[:60]} is not a point [x,y,z]")
+        x, y, z = (self.number(v, scope) for v in value)
+        return x, y, z
+
+    def points(self, value: Any, scope: Scope) -> NDArray[np.float64]:
+        """Return one point or a list of points as (n, 3)."""
+        if not isinstance(value, list) or not value:
+            raise ValueError(f"{json.dumps(value)[:60]} is not a list of points")
+        rows = value if isinstance(value[0], list) else [value]
+        if all(type(v) is int for row in rows for v in row) and all(len(row) == 3 for row in rows):
+            return np.array(rows, np.float64)  # the fast path for long lists of plain cells
+        return np.array([self.point(row, scope) for row in rows], np.float64)
+
+    def pair(self, value: Any, scope: Scope) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        if isinstance(value, Mapping):
+            value = value.get("box")
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            raise ValueError(f"{json.dumps(value)[:60]} is not a pair of corners")
+        return self.point(value[0], scope), self.point(value[1], scope)
+
+    def thickness(self, value: Any, scope: Scope) -> float:
+        """Return "hollow" or "walls": false 0, true 1, else a number of cells."""
+        return max(0.0, self.number(value or 0, scope))
+
+    # ----------------------------------------------------------------- drawing
+
+    def choice(self, of: Any, scope: Scope, slot: str = "of") -> Choice:
+        self.slot = slot
+        return self.paints.choice(of, scope)
+
+    def indices(self, of: Any, scope: Scope, slot: str) -> NDArray[np.bool_]:
+        self.slot = slot
+        return self.paints.indices(of, scope)
+
+    def fill(self, canvas: Canvas, shape: shapes.Shape, of: Any, scope: Scope, slot: str = "of") -> None:
+        choice = self.choice(of, scope, slot)
+        canvas.paint(shape, choice, len(self.paints.materials))
+
+    def box(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        a, b = self.pair(step["box"], scope)
+        hollow, walls = (self.thickness(step.get(k, 0), scope) for k in ("hollow", "walls"))
+        self.fill(canvas, shapes.box(a, b, hollow, walls), step.get("of"), scope)
+
+    def sphere(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        ball = step.get("sphere") or step["ellipsoid"]
+        radius = ball["radius"]
+        radii = self.point(radius if isinstance(radius, list) else [radius] * 3, scope)
+        hollow = self.thickness(step.get("hollow", ball.get("hollow", 0)), scope)
+        keep = str(step.get("keep", ball.get("keep", "")))
+        shape = shapes.ellipsoid(self.point(ball["center"], scope), radii, hollow, keep)
+        self.fill(canvas, shape, step.get("of"), scope)
+
+    def cylinder(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        body = step.get("cylinder") or step["cone"]
+        radius = body["radius"]
+        rx, ry = (self.number(r, scope) for r in (radius[:2] if isinstance(radius, list) else [radius] * 2))
+        top = body.get("top", 0 if "cone" in step else None)
+        shape = shapes.cylinder(
+            self.point(body["base"], scope),
+            (rx, ry),
+            self.number(body["height"], scope),
+            None if top is None else self.number(top, scope),
+            str(body.get("axis", "z")),
+            self.thickness(step.get("hollow", body.get("hollow", 0)), scope),
+        )
+        self.fill(canvas, shape, step.get("of"), scope)
+
+    def roof(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        body = step.get("roof") or step["pyramid"]
+        a, b = self.pair(body, scope)
+        along = str(body.get("along", "") or "") if isinstance(body, Mapping) and "roof" in step else ""
+        if "roof" in step and along not in ("x", "y"):
+            along = "x" if abs(b[0] - a[0]) >= abs(b[1] - a[1]) else "y"
+        self.fill(canvas, shapes.roof(a, b, along), step.get("of"), scope)
+
+    def line(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        points = self.points(step["line"], scope)
+        width = self.number(step.get("width", 1), scope)
+        taper = self.number(step.get("taper", width), scope)
+        if step.get("curve"):
+            points = shapes.smooth(points)
+        choice = self.choice(step.get("of"), scope)
+        reach = canvas.low.astype(np.float64), canvas.high.astype(np.float64)
+        if canvas.measuring:
+            reach = np.full(3, -float(self.limits.side)), np.full(3, 2.0 * self.limits.side)
+        for shape in shapes.line(points, width, taper, reach):
+            canvas.paint(shape, choice, len(self.paints.materials))
+
+    def voxels(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        points = np.clip(self.points(step["voxels"], scope), -1e6, 1e6)
+        cells = np.floor(np.round(points, 9) + 0.5).astype(np.int64)
+        canvas.paint_cells(cells, self.choice(step.get("of"), scope), len(self.paints.materials))
+
+    def layers(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        at = self.point(step.get("at", [0, 0, 0]), scope)
+        slices = [_rows(layer) for layer in step["layers"]]
+        codes, letters = _sliced(slices, upright=step.get("facing") == "front")
+        low = (shapes.cell(at[0]), shapes.cell(at[1]), shapes.cell(at[2]))
+        key = step.get("key") or {}
+        for code, letter in enumerate(letters, 1):
+            self.fill(canvas, shapes.picture(codes, code, low), key.get(letter, letter), scope, "key")
+
+    def terrain(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        body = step["terrain"]
+        a, b = self.pair(body, scope)
+        scale = max(1.0, self.number(body.get("scale", 12), scope))
+        seed = int(self.number(body.get("seed", 1), scope)) ^ self.seed
+        ground, surface = shapes.terrain(a, b, scale, seed)
+        self.fill(canvas, ground, step.get("of"), scope)
+        self.fill(canvas, surface, body.get("top", step.get("top", step.get("of"))), scope, "top")
+
+    def formula(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        node = expression.parse(str(step["formula"]))
+        if "in" in step:
+            low, high = shapes.outward(*self.pair(step["in"], scope))
+        elif canvas.measuring:
+            raise ValueError('a formula needs its box "in" where no size is given')
+        else:
+            low, high = shapes.corners(canvas.low.tolist(), canvas.high.tolist())
+
+        def inside(x: Any, y: Any, z: Any) -> Any:
+            return expression.truth(self.value(node, scope, x=x, y=y, z=z))
+
+        shape = shapes.Shape(low, high, inside, expression.work(node, self.functions))
+        self.fill(canvas, shape, step.get("of"), scope)
+
+    def mirror(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        axes = [axis for axis in str(step["mirror"]) if axis in "xyz"]
+        if not axes:
+            raise ValueError(f'{json.dumps(step["mirror"])[:40]} is not "x" or "y"')
+        for axis in axes:
+            canvas.mirror("xyz".index(axis))
+
+    # ----------------------------------------------------------------- steps within steps
+
+    def repeat(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        times = self.number(step["repeat"], scope)
+        name = str(step.get("as", "i"))
+        for i in range(max(0, shapes.cell(times))):
+            self._count()
+            self.steps(canvas, step["build"], scope.with_number(name, float(i)))
+
+    def place(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        points = self.points(step["at"], scope)
+        turns = step.get("turn") or 0
+        turns = turns if isinstance(turns, list) and turns else [turns or 0]
+        part, corner = self.part(str(step["place"]), step.get("with") or {}, scope)
+        for i, point in enumerate(points):
+            turned, offset = _turned(
+                part, corner, self.number(turns[i % len(turns)], scope), str(step.get("mirror", ""))
+            )
+            at = np.array([shapes.cell(v) for v in point]) + offset
+            if step.get("anchor") in ("center", "centre"):
+                at[:2] -= np.array(turned.shape[:2]) // 2
+            canvas.stamp(turned, at, len(self.paints.materials))
+
+    def part(self, name: str, given: Mapping[str, Any], scope: Scope) -> tuple[Indices, NDArray[np.int64]]:
+        """Return a part's grid and its low corner, built once for each set of values it depends on."""
+        if name not in self.parts:
+            raise ValueError(f'no part is called "{name}"')
+        inner = self._part_scope(name, given, scope)
+        key = json.dumps([name, inner.numbers, inner.materials], sort_keys=True, default=float)
+        if key not in self.stock:
+            if self.depth >= _MAX_PART_DEPTH:
+                raise ValueError(
+                    f'the part "{name}" places itself, or parts nest deeper than {_MAX_PART_DEPTH}'
+                )
+            self.depth += 1
+            path = self.path
+            self.path = f"$.parts.{name}"
+            try:
+                self.stock[key] = self._build_part(self.parts[name], inner)
+            finally:
+                self.depth -= 1
+                self.path = path
+        return self.stock[key]
+
+    def _part_scope(self, name: str, given: Mapping[str, Any], scope: Scope) -> Scope:
+        """Return the names a part sees: its parameters, and what it mentions of the caller's."""
+        mentioned = self._mentioned(name)
+        numbers = {k: v for k, v in scope.numbers.items() if k in mentioned}
+        materials = {k: v for k, v in scope.materials.items() if k in mentioned}
+        part = self.parts[name]
+        defaults = (part.get("params") or {}) if isinstance(part, Mapping) else {}
+        for parameter, value in {**defaults, **given}.items():
+            numbers.pop(parameter, None)
+            materials.pop(parameter, None)
+            default = defaults.get(parameter)
+            if isinstance(value, str) and value in scope.materials:
+                materials[parameter] = scope.materials[value]
+            elif (
+                isinstance(value, str) and not isinstance(default, (int, float)) and self.paints.knows(value)
+            ):
+                materials[parameter] = value
+            elif isinstance(value, (str, int, float)):
+                numbers[parameter] = self._parameter(value, scope, materials, parameter)
+                if numbers[parameter] is None:
+                    del numbers[parameter]
+            else:
+                materials[parameter] = value
+        return Scope(numbers, materials)
+
+    def _mentioned(self, name: str) -> frozenset[str]:
+        """Return every word in a part and in the parts it places."""
+        if name not in self.mentions:
+            self.mentions[name] = frozenset()  # for a part that places itself
+            words = re.findall(r"[^\W\d]\w*", json.dumps(self.parts[name], ensure_ascii=False))
+            inner = [self._mentioned(word) for word in set(words) if word in self.parts]
+            self.mentions[name] = frozenset(words).union(*inner)
+        return self.mentions[name]
+
+    def _parameter(self, value: Any, scope: Scope, materials: dict[str, Any], name: str) -> float | None:
+        """Evaluate a parameter; a word that is no expression is taken for a material."""
+        try:
+            return self.number(value, scope)
+        except ValueError:
+            materials[name] = value
+            return None
+
+    def _build_part(self, part: Any, scope: Scope) -> tuple[Indices, NDArray[np.int64]]:
+        body = {"build": part} if isinstance(part, list) else part
+        steps = body.get("build") or ([body] if "layers" in body else [])
+        if body.get("size") is not None:
+            size = [max(1, math.ceil(round(self.number(v, scope), 9))) for v in body["size"]]
+            canvas = Canvas(self._bounded(size))
+            self.steps(canvas, steps, scope)
+            return canvas.grid, np.zeros(3, np.int64)
+        canvas = self._measured(lambda c: self.steps(c, steps, scope))
+        self.steps(canvas, steps, scope)
+        return canvas.cropped()
+
+    def scatter(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
+        """Drop things on the surface: free columns are tried in the order of a hash until enough stand."""
+        things = step["scatter"] if isinstance(step["scatter"], (list, dict)) else [step["scatter"]]
+        kinds = [self._thing(thing, scope) for thing in things]
+        weights = list(things.values()) if isinstance(things, dict) else [1.0] * len(kinds)
+        count, gap = self.number(step.get("count", 10), scope), self.number(step.get("gap", 1), scope)
+        if isinstance(canvas, Ruler):
+            canvas.headroom = max(
+                [canvas.headroom, 1, *(k.shape[2] for k in kinds if isinstance(k, np.ndarray))]
+            )
+            return
+        allowed = self.indices(step["on"], scope, "on") if step.get("on") is not None else None
+        seed = int(self.number(step.get("seed", 7), scope)) ^ self.seed
+        field = _Field(canvas, self._area(canvas, step, scope), allowed, max(gap, 0.0))
+        standing = 0
+        for x, y in field.columns(seed):
+            if standing >= count:
+                break
+            z = field.free(x, y)
+            if z is None:
+                continue
+            draw, turn = chance.hash_cells(seed + 1, x, y, [0, 1]).tolist()
+            self._drop(canvas, kinds[_weighted(draw, weights)], (x, y, z + 1), turn, step, scope)
+            field.taken(x, y)
+            standing += 1
+        if standing < math.floor(count):
+            self.note(f"room for {standing} of {count:g} things", "scattered those", "info")
+
+    def _thing(self, thing: Any, scope: Scope) -> Any:
+        """Return a part's grid, or a material for a single cell."""
+        return self.part(thing, {}, scope)[0] if thing in self.parts else thing
+
+    def _area(
+        self, canvas: Canvas, step: Mapping[str, Any], scope: Scope
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        low, high = canvas.low[:2], canvas.high[:2]
+        if step.get("area") is None:
+            return low, high
+        ends = np.array([[shapes.cell(self.number(v, scope)) for v in corner[:2]] for corner in step["area"]])
+        return np.maximum(low, ends.min(0)), np.minimum(high, ends.max(0))
+
+    def _drop(
+        self,
+        canvas: Canvas,
+        kind: Any,
+        at: tuple[int, int, int],
+        turn: int,
+        step: Mapping[str, Any],
+        scope: Scope,
+    ) -> None:
+        if not isinstance(kind, np.ndarray):
+            choice = self.choice(kind, scope, "scatter")
+            canvas.paint_cells(np.array([at]), choice, len(self.paints.materials))
+            return
+        degrees = step.get("turn", True)
+        quarter = 90.0 * (turn % 4) if degrees is True else 0.0
+        if isinstance(degrees, (int, float)) and not isinstance(degrees, bool):
+            quarter = float(degrees)
+        elif isinstance(degrees, list) and degrees:
+            quarter = self.number(degrees[turn % len(degrees)], scope)
+        turned, _ = _turned(kind, np.zeros(3, np.int64), quarter, "")
+        low = np.array(at) - np.array([turned.shape[0] // 2, turned.shape[1] // 2, 0])
+        canvas.stamp(turned, low, len(self.paints.materials))
+
+
+class _Field:
+    """The surface of a canvas in one area, kept up to date while things are dropped on it."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        area: tuple[NDArray[np.int64], NDArray[np.int64]],
+        allowed: NDArray[np.bool_] | None,
+        gap: float,
+    ) -> None:
+        self.canvas, self.allowed, self.gap = canvas, allowed, gap
+        self.low, self.high = area
+        self.blocked = np.zeros(np.maximum(self.high - self.low + 1, 0), bool)
+        reach = math.ceil(min(gap, 1024.0))
+        steps = np.arange(-reach, reach + 1)
+        self.disc = np.argwhere(steps[:, None] ** 2 + steps[None, :] ** 2 < max(gap, 1.0) ** 2) - reach
+
+    def columns(self, seed: int) -> list[list[int]]:
+        """Return the columns that may hold something, [x, y] each, in an order shuffled by a hash."""
+        if not self.blocked.size:
+            return []
+        _, indices = self.canvas.column_tops(self.low, self.high)
+        good = indices != 0 if self.allowed is None else (indices != 0) & self.allowed[indices]
+        cells = np.argwhere(good) + self.low
+        order = np.argsort(chance.hash_cells(seed, cells[:, 0], cells[:, 1]), kind="stable")
+        return cells[order].tolist()  # type: ignore[no-any-return]
+
+    def free(self, x: int, y: int) -> int | None:
+        """Return the surface's z at a column where something may still be dropped, else None."""
+        if self.blocked[x - self.low[0], y - self.low[1]]:
+            return None
+        column = np.array([x, y])
+        top, index = self.canvas.column_tops(column, column)
+        if not index[0, 0] or (self.allowed is not None and not self.allowed[index[0, 0]]):
+            return None
+        return int(top[0, 0])
+
+    def taken(self, x: int, y: int) -> None:
+        """Keep the gap around a column free."""
+        near = self.disc + np.array([x - self.low[0], y - self.low[1]])
+        near = near[((near >= 0) & (near < self.blocked.shape)).all(1)]
+        self.blocked[near[:, 0], near[:, 1]] = True
+
+
+_STEPS: Mapping[str, Callable[[_Builder, Canvas, Mapping[str, Any], Scope], None]] = {
+    "box": _Builder.box,
+    "sphere": _Builder.sphere,
+    "ellipsoid": _Builder.sphere,
+    "cylinder": _Builder.cylinder,
+    "cone": _Builder.cylinder,
+    "pyramid": _Builder.roof,
+    "roof": _Builder.roof,
+    "line": _Builder.line,
+    "voxels": _Builder.voxels,
+    "layers": _Builder.layers,
+    "terrain": _Builder.terrain,
+    "formula": _Builder.formula,
+    "repeat": _Builder.repeat,
+    "place": _Builder.place,
+    "scatter": _Builder.scatter,
+    "mirror": _Builder.mirror,
+}
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not a number to build with")
+    return number
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) or type(error).__name__
+
+
+def _both(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Combine two sets of palette indices, the older one shorter."""
+    both = b.copy()
+    both[: len(a)] &= a
+    both[len(a) :] = False
+    return both
+
+
+def _weighted(draw: int, weights: list[Any]) -> int:
+    """Pick a position in proportion to the weights by 32 random bits."""
+    shares = np.cumsum([max(0.0, float(w)) for w in weights])
+    return int(np.searchsorted(shares / max(shares[-1], 1e-9), draw / 4294967296.0, side="right"))
+
+
+def _turned(
+    part: Indices, corner: NDArray[np.int64], degrees: float, mirror: str
+) -> tuple[Indices, NDArray[np.int64]]:
+    """Return a part mirrored in its own coordinates, then turned about z, seen from above anticlockwise."""
+    for axis in mirror:
+        if axis in "xyz":
+            part = np.flip(part, "xyz".index(axis))
+    quarters = round(degrees / 90) % 4
+    if quarters:
+        part = np.rot90(part, quarters, (0, 1))
+    return part, corner if not quarters and not mirror else np.array([0, 0, corner[2]])
+
+
+def _rows(layer: Any) -> list[str]:
+    """Split one text slice into rows and write run lengths ("a*10.*3b") out."""
+    rows = layer if isinstance(layer, list) else str(layer).split("/")
+    return [re.sub(r"(.)\*(\d{1,6})", lambda m: m[1] * min(int(m[2]), _MAX_RUN), str(row)) for row in rows]
+
+
+def _sliced(slices: list[list[str]], upright: bool) -> tuple[NDArray[np.uint8], list[str]]:
+    """Turn text slices into an (X, Y, Z) array of codes 1.., and the letters they stand for."""
+    wide = max((len(row) for rows in slices for row in rows), default=0)
+    tall = max((len(rows) for rows in slices), default=0)
+    if not wide or wide * tall * len(slices) > 1 << 26:
+        raise ValueError("the layers are empty" if not wide else "the layers are too large")
+    letters = sorted({c for rows in slices for row in rows for c in row} - {".", " "})
+    if len(letters) > 255:
+        raise ValueError(f"{len(letters)} different letters in one step")
+    table = {letter: code for code, letter in enumerate(letters, 1)}
+    shape = (wide, len(slices), tall) if upright else (wide, tall, len(slices))
+    codes = np.zeros(shape, np.uint8)
+    for s, rows in enumerate(slices):
+        for r, row in enumerate(rows):
+            cells = np.array([table.get(c, 0) for c in row], np.uint8)
+            back = len(rows) - 1 - r  # rows run from the back, or from the top, downwards
+            codes[(slice(0, len(row)), s, back) if upright else (slice(0, len(row)), back, s)] = cells
+    return codes, letters

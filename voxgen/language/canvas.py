@@ -1,0 +1,193 @@
+"""A grid while it is painted: every step ends in one of the writes here, clipped to what there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.language.shapes import Floats, Mask, Shape
+from voxgen.scene import Indices
+
+Choice = int | Callable[[Floats, Floats, Floats], Any]  # one palette index, or cells → indices
+
+Cell = NDArray[np.int64]  # (3,)
+
+_SLAB_CELLS = 1 << 18  # evaluated at a time: small temporaries stay in the cache
+_SLAB_WORK = 1 << 27  # cells × operations at a time, so that the clock is looked at often enough
+_SPARSE = 8  # below one cell in so many, materials are chosen for the cells alone
+
+
+class Canvas:
+    """Palette indices over the cells low .. high, which starts as air."""
+
+    measuring = False
+
+    def __init__(self, size: tuple[int, int, int], low: tuple[int, int, int] = (0, 0, 0)) -> None:
+        self.grid: Indices = np.zeros(size, np.uint8)  # (X, Y, Z), 0 is air
+        self.low: Cell = np.array(low, np.int64)
+        self.high: Cell = self.low + np.array(size, np.int64) - 1
+        self.only: NDArray[np.bool_] | None = None  # per palette index: may it be overwritten?
+        self.when: Callable[[Floats, Floats, Floats], Mask] | None = None  # a condition per cell
+        self.deadline = float("inf")  # time.monotonic() at which a step has to stop
+
+    def paint(self, shape: Shape, choice: Choice, materials: int) -> None:
+        """Fill a shape; `materials` is how many the palette holds by now.
+
+        Raises TimeoutError once the deadline has passed.
+        """
+        self._widen(materials)
+        low, high = np.maximum(shape.low, self.low), np.minimum(shape.high, self.high)
+        if (low > high).any():
+            return
+        for start, stop in _slabs(low, high, shape.work):
+            if time.monotonic() > self.deadline:
+                raise TimeoutError("took longer than the time for one step")
+            cells = _open_cells(start, stop)
+            mask = shape.inside(*cells) if shape.inside is not None else None
+            _write(self._region(start, stop), self._filtered(mask, start, stop, cells), choice, cells)
+
+    def paint_cells(self, cells: NDArray[np.int64], choice: Choice, materials: int) -> None:
+        """Fill single cells, (n, 3) integers; the later of two wins."""
+        self._widen(materials)
+        cells = cells[((cells >= self.low) & (cells <= self.high)).all(1)]
+        if self.only is not None:
+            cells = cells[self.only[self.grid[tuple((cells - self.low).T)]]]
+        if self.when is not None:
+            cells = cells[self.when(*cells.T.astype(np.float64))]
+        if len(cells):
+            at = tuple((cells - self.low).T)
+            self.grid[at] = choice if isinstance(choice, int) else choice(*cells.T.astype(np.float64))
+
+    def stamp(self, part: Indices, at: Cell, materials: int) -> None:
+        """Copy the cells of a part that are not air, its low corner at `at`."""
+        self._widen(materials)
+        low, high = np.maximum(at, self.low), np.minimum(at + np.array(part.shape) - 1, self.high)
+        if (low > high).any():
+            return
+        source = part[tuple(slice(a, b + 1) for a, b in zip(low - at, high - at, strict=True))]
+        mask = self._filtered(source != 0, low, high, _open_cells(low, high))
+        np.copyto(self._region(low, high), source, where=True if mask is None else mask, casting="unsafe")
+
+    def mirror(self, axis: int) -> None:
+        """Copy what stands to the other half, where that is empty."""
+        flipped = np.flip(self.grid, axis)
+        for x in range(len(self.grid)):  # slice by slice: no copy of the whole grid
+            here = self.grid[x]
+            np.copyto(here, flipped[x], where=here == 0)
+
+    def column_tops(self, low: Cell, high: Cell) -> tuple[Any, Any]:
+        """Return z and index of the top cell of the columns low .. high, (2,) each; index 0: an empty one."""
+        a, b = low - self.low[:2], high - self.low[:2] + 1
+        columns = self.grid[a[0] : b[0], a[1] : b[1]]
+        tops = columns.shape[2] - 1 - np.argmax(columns[:, :, ::-1] != 0, axis=2)
+        indices = np.take_along_axis(columns, tops[:, :, None], 2)[:, :, 0]
+        return tops + self.low[2], indices
+
+    def cropped(self) -> tuple[Indices, Cell]:
+        """Return the occupied part of the grid and its low corner; one empty cell if there is none."""
+        solid = self.grid != 0
+        ranges = []
+        for axis in range(3):
+            filled = np.flatnonzero(solid.any(axis=tuple(a for a in range(3) if a != axis)))
+            ranges.append((int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 1))
+        (x0, x1), (y0, y1), (z0, z1) = ranges
+        part: Indices = self.grid[x0:x1, y0:y1, z0:z1].copy()
+        return part, self.low + np.array([r[0] for r in ranges])
+
+    def _widen(self, materials: int) -> None:
+        """Use two bytes a cell once the palette needs them."""
+        if self.grid.dtype == np.uint8 and materials > 256:
+            self.grid = self.grid.astype(np.uint16)
+
+    def _region(self, low: Cell, high: Cell) -> Indices:
+        a, b = low - self.low, high - self.low + 1
+        return self.grid[a[0] : b[0], a[1] : b[1], a[2] : b[2]]
+
+    def _filtered(
+        self, mask: Mask | None, low: Cell, high: Cell, cells: tuple[Floats, Floats, Floats]
+    ) -> Mask | None:
+        """Narrow a mask to the cells that "only" and "when" allow."""
+        if self.only is not None:
+            allowed = self.only[self._region(low, high)]
+            mask = allowed if mask is None else mask & allowed
+        if self.when is not None:
+            allowed = self.when(*cells)
+            mask = allowed if mask is None else mask & allowed
+        return mask
+
+
+class Ruler(Canvas):
+    """A canvas that paints nothing and remembers the corners of what would have been drawn."""
+
+    measuring = True
+
+    def __init__(self) -> None:
+        super().__init__((1, 1, 1))
+        self.lows: list[Cell] = []
+        self.highs: list[Cell] = []
+        self.headroom = 0  # what things scattered on top may add to the height
+
+    def paint(self, shape: Shape, choice: Choice, materials: int) -> None:
+        """Note the corners of a shape."""
+        self._note(np.array(shape.low), np.array(shape.high))
+
+    def paint_cells(self, cells: NDArray[np.int64], choice: Choice, materials: int) -> None:
+        """Note the corners of single cells."""
+        if len(cells):
+            self._note(cells.min(0), cells.max(0))
+
+    def stamp(self, part: Indices, at: Cell, materials: int) -> None:
+        """Note the corners of a part."""
+        self._note(at, at + np.array(part.shape) - 1)
+
+    def bounds(self) -> tuple[Cell, Cell] | None:
+        """Return the low and high corner of everything, None if nothing was drawn."""
+        if not self.lows:
+            return None
+        return np.min(self.lows, axis=0), np.max(self.highs, axis=0) + np.array([0, 0, self.headroom])
+
+    def _note(self, low: Cell, high: Cell) -> None:
+        self.lows.append(low)
+        self.highs.append(high)
+
+
+def _slabs(low: Cell, high: Cell, work: int) -> Iterator[tuple[Cell, Cell]]:
+    """Cut a box along x, and y where needed, into boxes that are cheap to evaluate."""
+    budget = max(1 << 10, min(_SLAB_CELLS, _SLAB_WORK // max(work, 1)))
+    size = high - low + 1
+    deep = max(1, min(int(size[1]), budget // int(size[2])))
+    wide = max(1, budget // (deep * int(size[2])))
+    for x in range(int(low[0]), int(high[0]) + 1, wide):
+        for y in range(int(low[1]), int(high[1]) + 1, deep):
+            yield (
+                np.array([x, y, low[2]]),
+                np.array([min(x + wide - 1, high[0]), min(y + deep - 1, high[1]), high[2]]),
+            )
+
+
+def _open_cells(low: Cell, high: Cell) -> tuple[Floats, Floats, Floats]:
+    """Return the coordinates of a box as floats of shape (X, 1, 1), (1, Y, 1), (1, 1, Z)."""
+    x, y, z = (np.arange(a, b + 1, dtype=np.float64) for a, b in zip(low, high, strict=True))
+    return x[:, None, None], y[None, :, None], z[None, None, :]
+
+
+def _write(region: Indices, mask: Mask | None, choice: Choice, cells: tuple[Floats, Floats, Floats]) -> None:
+    """Write one slab; where few cells are wanted, choose materials for those cells alone."""
+    if isinstance(choice, int):
+        np.copyto(region, choice, where=True if mask is None else mask, casting="unsafe")
+        return
+    if mask is None:
+        np.copyto(region, choice(*cells), casting="unsafe")
+        return
+    wanted = np.broadcast_to(mask, region.shape)
+    count = int(np.count_nonzero(wanted))
+    if count * _SPARSE >= region.size:
+        np.copyto(region, choice(*cells), where=wanted, casting="unsafe")
+    elif count:
+        at = np.nonzero(wanted)
+        x, y, z = (c.reshape(-1)[i] for c, i in zip(cells, at, strict=True))
+        region[at] = choice(x, y, z)
