@@ -63,9 +63,11 @@ def build(
     if not grid.any():
         lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
+    voxels = VoxelGrid(grid, tuple(builder.paints.materials))
+    found += documents.remarks(voxels)
     return Scene(
         title=str(mended.get("title") or "Untitled"),
-        grid=VoxelGrid(grid, tuple(builder.paints.materials)),
+        grid=voxels,
         light=documents.read_light(mended["light"]) if "light" in mended else Light(),
         view=documents.read_view(mended["view"]) if "view" in mended else View(),
         document=dict(document),

@@ -37,7 +37,7 @@ def hash_cells(seed: int, *coordinates: ArrayLike) -> NDArray[np.uint32]:
         for coordinate in coordinates:
             c = np.asarray(coordinate).astype(np.int64).astype(np.uint32)
             h = scramble(h + c * np.uint32(0x9E3779B1))
-    return h
+    return h.reshape(np.broadcast_shapes(*(np.shape(c) for c in coordinates)))
 
 
 def uniform(seed: int, *coordinates: ArrayLike) -> NDArray[np.float64]:

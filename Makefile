@@ -1,0 +1,23 @@
+# Everything runs in the virtual environment that is active: pip install -e '.[dev,bench]'
+.PHONY: test lint fix gallery bench
+
+test:            ## the tests, in parallel
+	python -m pytest -n auto
+
+lint:            ## style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+fix:             ## mend what ruff can mend
+	ruff check --fix .
+	ruff format .
+
+gallery:         ## draw every picture of the gallery again
+	python -m voxgen gallery
+
+bench:           ## the figures of the README
+	python benchmarks/build.py
+	python benchmarks/start.py
+	python benchmarks/client.py
+	python benchmarks/replies.py

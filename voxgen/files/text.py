@@ -1,0 +1,117 @@
+"""Scenes as text: JSON in the scene language, replies, foreign builds."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from voxgen.errors import FileError
+from voxgen.language.reader import read as read_text
+from voxgen.scene import Material, Scene
+
+MAX_TEXT = 64 << 20  # bytes, after unpacking
+_GZIP = b"\x1f\x8b"
+_WIDTH = 110  # characters a line may take before its items get lines of their own
+# One letter a material in "layers", where digits, dots, stars and slashes mean something else.
+_LETTERS = [chr(c) for c in (*range(65, 91), *range(97, 123), *range(0xC0, 0x180)) if chr(c).isalpha()]
+
+
+def read(data: bytes, title: str) -> Scene:
+    """Read text, gzipped or plain, of any kind `language.reader.read` knows."""
+    return read_text(_unpacked(data), title=title)
+
+
+def write(scene: Scene) -> bytes:
+    """Write a scene as JSON that builds the same grid again, its origin included."""
+    document = {**(scene.document or document_of(scene))}
+    if scene.origin:
+        document["origin"] = scene.origin
+    return (dumps(document) + "\n").encode()
+
+
+def dumps(document: dict[str, Any]) -> str:
+    """Write JSON a person can read: what fits on a line stands on one line.
+
+    >>> print(dumps({"size": [2, 2, 2], "build": []}))
+    {
+    "size": [2, 2, 2],
+    "build": []
+    }
+    """
+    return "\n".join(_lines(document, ""))
+
+
+def document_of(scene: Scene) -> dict[str, Any]:
+    """Return a document that builds a grid that never had one: its cells as text slices."""
+    names: list[str] = []
+    for material in scene.grid.palette:  # two may share a name, keys may not
+        names.append(material.name if material.name not in names else f"{material.name} {len(names)}")
+    palette = {name: _entry(m) for name, m in zip(names[1:], scene.grid.palette[1:], strict=True)}
+    steps = []
+    for first in range(1, len(names), len(_LETTERS)):
+        wanted = range(first, min(first + len(_LETTERS), len(names)))
+        letters = np.full(len(names), ".", dtype="<U1")
+        for letter, index in zip(_LETTERS, wanted, strict=False):
+            letters[index] = letter
+        layers = ["/".join(_rows(letters[layer])) for layer in np.moveaxis(scene.grid.indices, 2, 0)]
+        key = {str(letters[index]): names[index] for index in wanted}
+        steps.append({"layers": layers, "at": [0, 0, 0], "key": key})
+    return {"title": scene.title, "size": list(scene.grid.size), "palette": palette, "build": steps}
+
+
+def _rows(layer: Any) -> Iterator[str]:
+    """Yield the rows of one (X, Y) layer of letters, back row first, runs written as "a*10"."""
+    for row in layer.T[::-1]:
+        runs = [(letter, len(list(run))) for letter, run in groupby(row.tolist())]
+        yield "".join(f"{letter}*{n}" if n > 3 else letter * n for letter, n in runs)
+
+
+def _entry(material: Material) -> Any:
+    color = "#{:02x}{:02x}{:02x}".format(*material.color)
+    extra = {
+        name: value
+        for name, value, usual in (
+            ("opacity", material.opacity, 1.0),
+            ("glow", material.glow, 0.0),
+            ("metal", material.metal, 0.0),
+        )
+        if value != usual
+    }
+    return {"color": color, **extra} if extra else color
+
+
+def _lines(value: Any, tail: str) -> Iterator[str]:
+    whole = json.dumps(value, ensure_ascii=False)
+    is_document = isinstance(value, dict) and "build" in value and "size" in value
+    if not isinstance(value, (dict, list)) or (len(whole) <= _WIDTH and not is_document):
+        yield whole + tail
+        return
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    yield opening
+    items = list(value.items()) if isinstance(value, dict) else [(None, item) for item in value]
+    for i, (key, item) in enumerate(items):
+        head = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
+        for line in _lines(item, "," if i < len(items) - 1 else ""):
+            yield head + line
+            head = ""
+    yield closing + tail
+
+
+def _unpacked(data: bytes) -> bytes:
+    if not data.startswith(_GZIP):
+        return data
+    try:
+        unpack = zlib.decompressobj(wbits=31)
+        text = unpack.decompress(data, MAX_TEXT + 1)
+    except zlib.error:
+        text = b""
+    if not text:  # a file that was cut still gives what it can
+        raise FileError("the gzip file is damaged or empty", "unpack it by hand and try what is left")
+    if len(text) > MAX_TEXT:
+        raise FileError(f"the file unpacks to more than {MAX_TEXT >> 20} MB", "that is beyond any scene")
+    return text

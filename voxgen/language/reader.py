@@ -1,0 +1,47 @@
+"""read(): any text a model or a person may have → Scene: decode, recognise, build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voxgen.errors import ReplyError
+from voxgen.language import foreign
+from voxgen.language.builder import Limits, build
+from voxgen.language.reply import parse
+from voxgen.scene import Repair, Scene
+
+FORMAT = "format"  # the key of Scene.origin that names a foreign format
+
+
+def read(text: str | bytes, *, limits: Limits | None = None, title: str = "") -> Scene:
+    """Read a reply, a saved scene or a foreign build, however broken, into a Scene.
+
+    `Scene.repairs` says what was mended, `Scene.origin` where a saved scene says it came from, and under
+    "format" whose format it was if not our own. `title` is used where the text names none.
+    Raises ReplyError when nothing in it can be drawn.
+    """
+    found = foreign.recognise_text(text) if isinstance(text, str) else None
+    repairs: list[Repair] = []
+    value: Any = None
+    if found is None:
+        value, repairs = parse(text)
+        found = foreign.recognise(value)
+    if found is None:
+        return _titled(_own(value, repairs, limits), title)
+    origin = {FORMAT: found.name}
+    if found.grid is not None:
+        if not found.grid.voxels:
+            raise ReplyError(f"the {found.name} holds no voxel", "is the file complete?")
+        return Scene(title or "Untitled", found.grid, repairs=(*repairs, *found.repairs), origin=origin)
+    assert found.document is not None
+    return _titled(build(found.document, [*repairs, *found.repairs], limits, origin), title)
+
+
+def _own(value: Any, repairs: list[Repair], limits: Limits | None) -> Scene:
+    origin = value.get("origin") if isinstance(value, Mapping) else None
+    return build(value, repairs, limits, origin if isinstance(origin, Mapping) else None)
+
+
+def _titled(scene: Scene, title: str) -> Scene:
+    return scene.but(title=title) if title and scene.title == "Untitled" else scene
