@@ -1,0 +1,428 @@
+"""The command line as a person meets it: what it prints, writes, refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from servers import failure, in_turn, recorded, serving
+from voxgen.cli import run
+from voxgen.files import png
+from voxgen.picture import driver
+
+SMALL = json.dumps(
+    {
+        "title": "A post",
+        "size": [5, 5, 6],
+        "palette": {"wood": "#7d5636", "red": "#bd3a33"},
+        "build": [
+            {"box": [[0, 0, 0], [4, 4, 0]], "of": "wood"},
+            {"box": [[2, 2, 1], [2, 2, 5]], "of": "red"},
+        ],
+    }
+)
+LOOK = ["--quality", "draft"]
+
+
+@pytest.fixture
+def _needs_gl() -> None:
+    missing = driver.probe().missing
+    if missing:
+        pytest.skip(missing)
+
+
+def called(*args: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "voxgen", *args], capture_output=True, check=False, timeout=120
+    )
+
+
+def one_line(err: str) -> bool:
+    return err.startswith("voxgen: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+# --------------------------------------------------------------------------- start-up
+
+
+@pytest.mark.parametrize("args", [["--version"], ["--help"], ["make", "--help"], ["prompt", "a pond"]])
+def test_what_draws_and_asks_nothing_imports_nothing_heavy(args: list[str]) -> None:
+    script = (
+        "import sys; import voxgen; from voxgen.cli import run; run(sys.argv[1:]);"
+        "sys.exit(any(m in sys.modules for m in ('numpy', 'httpx', 'pyvista', 'vtkmodules', 'PIL')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *args], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_version_is_one_word_and_a_number() -> None:
+    done = called("--version")
+    assert done.stdout.decode().startswith("voxgen 0.")
+    assert run(["--version"]) == 0
+
+
+@pytest.mark.parametrize("command", ["make", "render", "check", "prompt", "export", "models", "gallery"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert "Usage: voxgen" in capsys.readouterr().out
+
+
+# --------------------------------------------------------------------------- the built-in composer
+
+
+@pytest.mark.usefixtures("_needs_gl")
+def test_a_prompt_becomes_a_scene_and_a_picture_and_never_overwrites(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["a small garden", "--model", "builtin", "--size", "small", "--picture", "160x120", *LOOK]
+    assert run(args) == 0
+    first = capsys.readouterr()
+    assert first.out.split() == ["small-garden.json", "small-garden.png"]
+    assert "built-in composer" in first.err
+    assert run(args) == 0
+    assert capsys.readouterr().out.split() == ["small-garden-2.json", "small-garden-2.png"]
+    assert (folder / "small-garden.json").read_bytes() == (folder / "small-garden-2.json").read_bytes()
+    assert png.decode((folder / "small-garden.png").read_bytes()).shape == (120, 160, 3)
+    origin = json.loads((folder / "small-garden.json").read_text(encoding="utf-8"))["origin"]
+    assert origin["by"] == "built-in composer"
+
+
+def test_json_goes_to_stdout_and_quiet_keeps_quiet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["a garden", "--model", "builtin", "--size", "small", "--no-picture", "--json", "-q"]
+    assert run(args) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    about = json.loads(said.out)
+    assert about["voxels"] > 1000
+    assert about["origin"]["files"] == ["garden.json"]
+    assert (folder / "garden.json").exists()
+
+
+def test_the_output_may_be_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "out").mkdir()
+    args = ["a garden", "--model", "builtin", "--size", "small", "--no-picture", "-o", "out"]
+    assert run(args) == 0
+    assert capsys.readouterr().out.split() == [str(Path("out") / "garden.json")]
+
+
+# --------------------------------------------------------------------------- a model
+
+
+def test_a_streamed_reply_is_kept_read_and_built(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(recorded("Here you are:\n```json\n" + SMALL + "\n```")) as server:
+        assert run(["a post", "--base-url", server.url, "--model", "m", "--no-picture"]) == 0
+    said = capsys.readouterr()
+    assert said.out.split() == ["post.reply.txt", "post.json"]
+    assert (folder / "post.reply.txt").read_text(encoding="utf-8").startswith("Here you are")
+    scene = json.loads((folder / "post.json").read_text(encoding="utf-8"))
+    assert scene["origin"]["prompt"] == "a post"
+    assert scene["origin"]["tokens"]["output"] > 0
+    sent = server.requests[0].body["messages"]
+    assert sent[-1]["content"].endswith("a post")
+
+
+def test_a_reply_without_a_scene_is_kept_and_asked_for_once_more(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(in_turn(recorded("I would love to, but first: which colour?"), recorded(SMALL))) as server:
+        assert run(["a post", "--base-url", server.url, "--model", "m", "--no-picture"]) == 0
+        assert len(server.requests) == 2
+    said = capsys.readouterr()
+    assert said.out.split() == ["post.reply.txt", "post.reply-2.txt", "post.json"]
+    assert "asking once more" in said.err
+
+
+def test_two_replies_without_a_scene_end_with_the_place_of_the_reply(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(recorded("No.")) as server:
+        assert run(["a post", "--base-url", server.url, "--model", "m", "--no-picture"]) == 4
+        assert len(server.requests) == 2
+    assert "post.reply-2.txt" in capsys.readouterr().err
+    assert (folder / "post.reply.txt").read_text(encoding="utf-8") == "No."
+
+
+def test_kill_9_in_the_middle_leaves_what_had_arrived(folder: Path) -> None:
+    with serving(recorded(SMALL * 50, chunk=20, delay=0.05)) as server:
+        args = [
+            sys.executable,
+            "-m",
+            "voxgen",
+            "a post",
+            "--base-url",
+            server.url,
+            "--model",
+            "m",
+            "--no-picture",
+        ]
+        process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        reply = folder / "post.reply.txt"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (reply.exists() and reply.stat().st_size > 100):
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+    assert reply.read_text(encoding="utf-8").startswith('{"title": "A post"')
+    assert len(reply.read_text(encoding="utf-8")) < len(SMALL) * 50
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_with_130_and_keeps_the_reply(folder: Path) -> None:
+    with serving(recorded(SMALL * 50, chunk=20, delay=0.05)) as server:
+        args = [
+            sys.executable,
+            "-m",
+            "voxgen",
+            "a post",
+            "--base-url",
+            server.url,
+            "--model",
+            "m",
+            "--no-picture",
+        ]
+        process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        reply = folder / "post.reply.txt"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (reply.exists() and reply.stat().st_size > 100):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert reply.stat().st_size > 100
+
+
+def test_a_refused_key_is_one_line_without_the_key(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOXGEN_API_KEY", "sk-verysecretkey123")
+    with serving(
+        failure("401 Unauthorized", "Incorrect API key provided: sk-verysecretkey123")
+    ) as server:
+        assert run(["a post", "--base-url", server.url, "--model", "m", "--no-picture"]) == 3
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "verysecret" not in err
+    assert "127.0.0.1" in err
+    assert not list(folder.iterdir())
+
+
+def test_a_dead_server_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["a post", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--no-picture", "-q"]
+    assert run(args) == 3
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "127.0.0.1:9" in err
+
+
+def test_an_unwritable_place_is_found_before_anything_is_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(recorded(SMALL)) as server:
+        args = [
+            "a post",
+            "--base-url",
+            server.url,
+            "--model",
+            "m",
+            "--no-picture",
+            "-o",
+            "missing/post.png",
+            "-q",
+        ]
+        assert run(args) == 6
+        assert not server.requests
+    assert one_line(capsys.readouterr().err)
+
+
+# --------------------------------------------------------------------------- refusing
+
+
+def test_a_mistyped_command_is_asked_about_and_not_sent(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["rendr"]) == 2
+    assert "did you mean: voxgen render" in capsys.readouterr().err
+    (folder / "garden.json").write_text(SMALL, encoding="utf-8")
+    assert run(["garden.json"]) == 2
+    assert "did you mean: voxgen render garden.json" in capsys.readouterr().err
+    assert run(["rendre", "garden.json"]) == 2
+    assert "did you mean: voxgen render" in capsys.readouterr().err
+    assert list(folder.iterdir()) == [folder / "garden.json"]
+
+
+def test_a_single_word_that_is_no_slip_is_a_prompt(folder: Path) -> None:
+    assert run(["castle", "--model", "builtin", "--size", "small", "--no-picture", "-q"]) == 0
+    assert (folder / "castle.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["make", ""], 2, "empty"),
+        (["make", "   ", "--no-picture"], 2, "empty"),
+        (["a garden", "--size", "huge"], 2, "no such size"),
+        (["a garden", "--size", "9999x1x1"], 2, "out of range"),
+        (["a garden", "--model", "no-such-model-at-all"], 2, "no-such-model"),
+        (["a garden", "--picture", "big"], 2, "WIDTHxHEIGHT"),
+        (["a garden", "--light", "dusk"], 2, "no light"),
+        (["a garden", "--quality", "superb"], 2, "no quality"),
+        (["a garden", "--view", "sideways"], 2, "view"),
+        (["a garden", "-o", "garden.jpg"], 2, "PNG"),
+        (["a garden", "--frobnicate"], 2, "frobnicate"),
+        (["render", "missing.json"], 6, "missing.json cannot be read"),
+        (["render", "."], 6, "is a folder"),
+        (["check", "hello.txt"], 4, "hello.txt"),
+        (["export", "post.json", "."], 6, "no extension"),
+        (["export", "post.json", "post.xyz"], 6, "known are"),
+        (["render", "post.json", "-o", "post.gif"], 2, "PNG"),
+        (["render", "post.json", "post.json", "-o", "x.png"], 2, "one output"),
+        (["render", "post.json", "--size", "0x5"], 2, ""),
+        (["render", "post.json", "--size", "100000x100000"], 2, ""),
+        (["gallery", "."], 6, "holds no"),
+        (["render"], 2, "FILE"),
+    ],
+)
+def test_bad_input_is_one_line_with_its_exit_code(
+    folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], code: int, words: str
+) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    (folder / "hello.txt").write_text("hello", encoding="utf-8")
+    assert run(args) == code
+    said = capsys.readouterr()
+    assert one_line(said.err), said.err
+    assert words in said.err
+    assert said.out == ""
+    assert {p.name for p in folder.iterdir()} == {"post.json", "hello.txt"}
+
+
+def test_no_driver_is_said_before_anything_is_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        driver, "probe", lambda: driver.Driver(None, "libEGL is missing; apt-get install libegl1")
+    )
+    with serving(recorded(SMALL)) as server:
+        assert run(["a post", "--base-url", server.url, "--model", "m"]) == 5
+        assert not server.requests
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "apt-get install" in err
+
+
+def test_a_bug_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from voxgen.ask import models
+
+    monkeypatch.setattr(models, "rows", lambda *_, **__: 1 / 0)
+    assert run(["models"]) == 1
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "a bug in voxgen: ZeroDivisionError" in err
+
+
+# --------------------------------------------------------------------------- the other commands
+
+
+@pytest.mark.usefixtures("_needs_gl")
+def test_render_draws_to_free_names_folders_and_stdout(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "post.txt").write_text(f"Sure!\n```json\n{SMALL[:-1]},}}\n```", encoding="utf-8")
+    small = ["--size", "64x48", *LOOK]
+    assert run(["render", "post.txt", *small]) == 0
+    assert run(["render", "post.txt", *small]) == 0
+    assert capfdbinary.readouterr().out.split() == [b"post.png", b"post-2.png"]
+    assert (folder / "post.png").read_bytes() == (folder / "post-2.png").read_bytes()
+    (folder / "out").mkdir()
+    assert run(["render", "post.txt", "post.txt", "-o", "out", *small]) == 0
+    assert {p.name for p in (folder / "out").iterdir()} == {"post.png", "post-2.png"}
+    capfdbinary.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SMALL.encode())))
+    assert run(["render", "-", "-o", "-", *small]) == 0
+    data = capfdbinary.readouterr().out
+    assert png.decode(data).shape == (48, 64, 3)
+
+
+def test_check_lists_repairs_with_their_place(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "post.json").write_text(SMALL.replace('"of": "red"', '"of": "redd"'), encoding="utf-8")
+    assert run(["check", "post.json"]) == 0
+    assert 'post.json: $.build[1].of: "redd" is not in the palette; used "red"' in capsys.readouterr().out
+    assert run(["check", "post.json", "--json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["repairs"][0]["path"] == "$.build[1].of"
+    assert run(["check", "post.json", "--strict"]) == 4
+
+
+def test_export_round_trips_through_npz(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    assert run(["export", "post.json", "post.npz"]) == 0
+    assert run(["export", "post.npz", "again.json"]) == 0
+    assert capsys.readouterr().out.split() == ["post.npz", "again.json"]
+    assert json.loads((folder / "again.json").read_text(encoding="utf-8")) == json.loads(SMALL)
+
+
+def test_prompt_prints_exactly_what_is_sent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prompt", "a post", "--size", "small"]) == 0
+    printed = capsys.readouterr().out
+    with serving(recorded(SMALL)) as server:
+        assert (
+            run(["a post", "--size", "small", "--base-url", server.url, "--model", "m", "--no-picture"]) == 0
+        )
+    sent = "\n\n".join(m["content"] for m in server.requests[0].body["messages"])
+    assert printed == sent + "\n"
+
+
+def test_models_lists_keys_found_and_never_keys(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-verysecretkey123")
+    assert run(["models", "--no-probe"]) == 0
+    table = capsys.readouterr().out
+    assert any(line.startswith("+ openai/") for line in table.splitlines())
+    assert any(line.startswith("  openrouter/") for line in table.splitlines())
+    assert run(["models", "--no-probe", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert "verysecret" not in table + json.dumps(rows)
+    assert {"name", "endpoint", "key_variable", "found", "price"} <= set(rows[0])
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    script = f"{sys.executable} -m voxgen prompt 'a pond' | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {script}"], capture_output=True, check=False, timeout=60
+    )
+    assert done.stdout.startswith(b"You are a")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("_needs_gl")
+def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = json.loads(SMALL) | {
+        "picture": {"size": [64, 48], "quality": "draft"},
+        "origin": {"by": "a test"},
+    }
+    (folder / "gallery" / "post").mkdir(parents=True)
+    (folder / "gallery" / "post" / "scene.json").write_text(json.dumps(scene), encoding="utf-8")
+    assert run(["gallery", "--check"]) == 6
+    assert "post, README.md" in capsys.readouterr().err
+    assert run(["gallery"]) == 0
+    assert run(["gallery", "--check"]) == 0
+    index = (folder / "gallery" / "README.md").read_text(encoding="utf-8")
+    assert "## A post" in index
+    assert "A test · 5×5×6 · 30 voxels" in index
+    image = png.decode((folder / "gallery" / "post" / "picture.png").read_bytes())
+    (folder / "gallery" / "post" / "picture.png").write_bytes(png.encode(image[::-1].copy()))
+    assert run(["gallery", "--check"]) == 6
+
+
+def test_the_same_machine_code_runs_as_a_module() -> None:
+    assert called("prompt", "").returncode == 2
+    assert os.linesep.encode() in called("prompt", "a pond").stdout

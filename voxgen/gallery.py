@@ -1,0 +1,91 @@
+"""The gallery: folders of scene.json, untouched reply.txt and picture.png; README.md is the index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen import files
+from voxgen.errors import FileError
+from voxgen.files import png
+from voxgen.picture import renderer
+from voxgen.scene import Scene
+
+MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
+BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
+_BLOCK = 16
+
+
+def scenes(folder: Path) -> list[str]:
+    """Return the names of the scene folders, sorted; raises FileError if there is none."""
+    names = sorted(path.parent.name for path in folder.glob("*/scene.json"))
+    if not names:
+        raise FileError(f"{folder} holds no */scene.json", "name a gallery folder, or run where gallery/ is")
+    return names
+
+
+def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
+    """Draw one scene's picture again; with `check_only` only compare. Return whether it was as stored.
+
+    The size, view, light and quality are those under "picture" in scene.json.
+    """
+    scene = files.load(folder / name / "scene.json")
+    image = renderer.draw(scene, **_settings(scene))
+    path = folder / name / "picture.png"
+    same = path.exists() and is_like(png.decode(files.read_bytes(path)), image)
+    if not same and not check_only:
+        files.write_bytes(path, png.encode(image, scene))
+    return same
+
+
+def is_like(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Tell whether two (H, W, 3) pictures show the same, small differences of drivers aside."""
+    if a.shape != b.shape:
+        return False
+    difference = np.abs(a.astype(np.float32) - b)
+    rows, columns = (side - side % _BLOCK for side in a.shape[:2])
+    blocks = difference[:rows, :columns].reshape(rows // _BLOCK, _BLOCK, columns // _BLOCK, _BLOCK, 3)
+    worst = float(blocks.mean((1, 3, 4)).max()) if blocks.size else 0.0
+    return float(difference.mean()) <= MEAN_TOLERANCE and worst <= BLOCK_TOLERANCE
+
+
+def write_index(folder: Path, names: list[str], check_only: bool = False) -> bool:
+    """Write README.md for the scenes; with `check_only` only compare. Return whether it was as stored."""
+    text = "\n".join(["# Gallery", "", _INTRODUCTION, *(_entry(folder, name) for name in names)]) + "\n"
+    path = folder / "README.md"
+    same = path.exists() and path.read_text(encoding="utf-8") == text
+    if not same and not check_only:
+        files.write_bytes(path, text.encode())
+    return same
+
+
+_INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was read from, untouched
+(`reply.txt`), and its picture. `voxgen gallery` draws all pictures and this page again, `voxgen gallery --check`
+says which would differ. Any scene can be drawn another way:
+`voxgen render gallery/garden/scene.json --light sunset --view 60,20`.
+"""
+
+
+def _entry(folder: Path, name: str) -> str:
+    scene = files.load(folder / name / "scene.json")
+    grid = scene.grid
+    size = "×".join(map(str, grid.size))
+    by = str(scene.origin.get("by", "unknown origin"))
+    prompt = f"> {scene.origin['prompt']}\n\n" if scene.origin.get("prompt") else ""
+    return (
+        f"## {scene.title}\n\n![{scene.title}]({name}/picture.png)\n\n{prompt}"
+        f"{by[:1].upper() + by[1:]} · {size} · {grid.voxels:,} voxels · "
+        f"{len(grid.palette) - 1} materials · [scene]({name}/scene.json) · [reply]({name}/reply.txt)\n"
+    )
+
+
+def _settings(scene: Scene) -> dict[str, Any]:
+    stored = scene.document.get("picture")
+    stored = stored if isinstance(stored, dict) else {}
+    known = {key: stored[key] for key in ("size", "light", "view", "quality") if stored.get(key) is not None}
+    if "size" in known:
+        known["size"] = tuple(known["size"])
+    return known

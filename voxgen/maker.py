@@ -1,0 +1,222 @@
+"""make(): the whole street for one prompt; every stage is on disk before the next begins."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from voxgen import __version__, files
+from voxgen.ask import composer, prompts
+from voxgen.ask.models import BUILTIN, Choice, Usage, choose, cost, host
+from voxgen.errors import FileError, ReplyError
+from voxgen.language.reader import read
+from voxgen.scene import Scene
+
+Tell = Callable[[str], None]
+
+_NAME_LENGTH = 60
+_HOW_TO_GET_A_MODEL = "for a model set a key such as OPENROUTER_API_KEY or run Ollama; see voxgen models"
+
+
+def make(
+    prompt: str,
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    size: str | None = None,
+    seed: int | None = None,
+    stem: str | Path | None = None,
+    tell: Tell | None = None,
+    on_text: Tell | None = None,
+    on_reasoning: Tell | None = None,
+    debug: Tell | None = None,
+) -> Scene:
+    """Ask a model, or the built-in composer, for a scene, and build what comes back.
+
+    size: "small", "medium", "large" or cells as "128x128x96". seed: varies the composer's scene, and is
+    named to a model. stem: path without extension for the files, by default made of the prompt in the
+    current folder; a taken name gets -2. The reply is in <stem>.reply.txt while it arrives, before anything
+    reads it, and the scene in <stem>.json. A reply without any scene is asked for once more, with the
+    reason. tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the reply,
+    of the model's reasoning, and traces of the connection.
+    Raises UsageError, ModelError, ReplyError, FileError.
+    """
+    tell = tell or _silent
+    messages = prompts.scene_messages(prompt, size, seed)  # first: it checks prompt and size
+    choice = choose(model, base_url, os.environ)
+    stem = free_stem(Path(stem) if stem is not None else Path(slug(prompt)))
+    if choice.model is BUILTIN:
+        scene = _compose(prompt, seed or 0, size, choice, tell)
+    else:
+        tell(choice.why)
+        listen = {"on_text": on_text, "on_reasoning": on_reasoning, "debug": debug}
+        scene = _ask(prompt, messages, choice, seed, stem, tell, listen)
+    path = files.save(scene, _with_ending(stem, ".json"))
+    return scene.but(origin={**scene.origin, "files": [*scene.origin.get("files", []), str(path)]})
+
+
+def _silent(sentence: str) -> None:
+    pass
+
+
+def _compose(prompt: str, seed: int, size: str | None, choice: Choice, tell: Tell) -> Scene:
+    tell(f"{choice.why}; {_HOW_TO_GET_A_MODEL}")
+    text, notes = composer.compose(prompt, seed, size)
+    for note in notes:
+        tell(note)
+    scene = read(text)
+    origin = {"by": "built-in composer", "prompt": prompt, "seed": seed, "voxgen": __version__}
+    return scene.but(origin=origin)
+
+
+def _ask(
+    prompt: str,
+    messages: list[dict[str, str]],
+    choice: Choice,
+    seed: int | None,
+    stem: Path,
+    tell: Tell,
+    listen: dict[str, Tell | None],
+) -> Scene:
+    """Ask once, and once more if there is no scene in the reply."""
+    path = _with_ending(stem, ".reply.txt")
+    origin, text = _listen(messages, choice, seed, path, tell, listen)
+    origin = {**origin, "prompt": prompt}
+    try:
+        return _read(text, origin, path)
+    except ReplyError as error:
+        tell(f"{error}; asking once more")
+        again = _with_ending(stem, ".reply-2.txt")
+        messages = [*messages, {"role": "user", "content": prompts.repair(error.message)}]
+        second, text = _listen(messages, choice, seed, again, tell, listen)
+        return _read(text, {**origin, **second, "files": [str(path), str(again)]}, again)
+
+
+def _listen(
+    messages: list[dict[str, str]],
+    choice: Choice,
+    seed: int | None,
+    path: Path,
+    tell: Tell,
+    listen: dict[str, Tell | None],
+) -> tuple[dict[str, Any], str]:
+    """Stream one reply into a file; return what is known of it and its text."""
+    from voxgen.ask import client
+
+    on_text = listen["on_text"]
+    with _opened(path) as file:
+
+        def keep(piece: str) -> None:
+            file.write(piece)
+            file.flush()  # what has arrived survives even kill -9
+            if on_text is not None:
+                on_text(piece)
+
+        try:
+            reply = client.ask(
+                messages,
+                choice.model,
+                key=choice.key,
+                key_source=choice.key_source,
+                seed=seed,
+                on_text=keep,
+                on_reasoning=listen["on_reasoning"],
+                debug=listen["debug"],
+            )
+        finally:
+            if not file.tell():
+                path.unlink(missing_ok=True)
+    if reply.partial:
+        tell(f"the reply is only a part: {reply.partial}")
+    dollars, estimated = cost(reply.usage, choice.model)
+    tell(summary(reply.usage, reply.seconds, dollars, estimated))
+    return {
+        "by": reply.model or choice.model.name,
+        "endpoint": host(choice.model.base_url),
+        "template": f"scene.md {prompts.sha('scene')}",
+        "seed": seed,
+        "voxgen": __version__,
+        "tokens": {"input": reply.usage.input, "cached": reply.usage.cached, "output": reply.usage.output}
+        | ({"reasoning": reply.usage.reasoning} if reply.usage.reasoning else {}),
+        "seconds": round(reply.seconds, 1),
+        "dollars": dollars if dollars is None else round(dollars, 6),
+        "dollars_estimated": estimated,
+        "files": [str(path)],
+    } | ({"partial": reply.partial} if reply.partial else {}), reply.text
+
+
+def _read(text: str, origin: dict[str, Any], path: Path) -> Scene:
+    try:
+        scene = read(text)
+    except ReplyError as error:
+        raise ReplyError(f"{path}: {error.message}", error.hint) from None
+    return scene.but(origin={**scene.origin, **origin})
+
+
+def summary(usage: Usage, seconds: float, dollars: float | None, estimated: bool) -> str:
+    """Return the line every paid run ends with.
+
+    >>> summary(Usage(input=1600, output=8200), 61.0, 0.0524, True)
+    '1,600 tokens in, 8,200 out, 61 s, ≈ $0.052'
+    """
+    cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+    reasoning = f" ({usage.reasoning:,} reasoning)" if usage.reasoning else ""
+    price = "" if dollars is None else f", {'≈ ' if estimated else ''}${dollars:.3f}"
+    counts = f"{usage.input:,} tokens in{cached}, {usage.output:,} out{reasoning}, "
+    return (counts if usage.input or usage.output else "") + f"{seconds:.0f} s{price}"
+
+
+# --------------------------------------------------------------------------- names of files
+
+
+def slug(prompt: str) -> str:
+    """Return a file name made of a prompt.
+
+    >>> slug("A quiet garden, with koi!")
+    'quiet-garden-with-koi'
+    """
+    text = unicodedata.normalize("NFKC", prompt).lower()
+    words = re.findall(r"[^\W_]+", text)
+    if len(words) > 1 and words[0] in ("a", "an", "the"):
+        words = words[1:]
+    name = ""
+    for word in words:
+        if len(f"{name}-{word}".encode()) > _NAME_LENGTH:
+            break
+        name = f"{name}-{word}" if name else word
+    return name or "scene"
+
+
+def free_stem(stem: Path) -> Path:
+    """Return the stem, or the first of stem-2, stem-3 … whose .json, .png and .reply.txt are not taken."""
+    endings = (".json", ".png", ".reply.txt", ".reply-2.txt")
+    candidate, n = stem, 1
+    while any(_with_ending(candidate, ending).exists() for ending in endings):
+        n += 1
+        candidate = stem.with_name(f"{stem.name}-{n}")
+    return candidate
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the first of name-2, name-3 … that is not taken."""
+    candidate, n = path, 1
+    while candidate.exists():
+        n += 1
+        candidate = path.with_name(f"{path.stem}-{n}{path.suffix}")
+    return candidate
+
+
+def _with_ending(stem: Path, ending: str) -> Path:
+    return stem.with_name(stem.name + ending)
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8", errors="replace", newline="")
+    except OSError as error:
+        hint = "nothing was asked; choose another place with -o"
+        raise FileError(f"{path} cannot be written: {files.reason(error)}", hint) from None
