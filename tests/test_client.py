@@ -30,18 +30,10 @@ from servers import (
 )
 
 from voxgen.ask import client
-from voxgen.ask.client import (
-    Answer,
-    EventStream,
-    Fault,
-    Reply,
-    ask,
-    classify,
-    list_models,
-    read_usage,
-    step_down,
-)
+from voxgen.ask.client import Reply, ask, list_models
+from voxgen.ask.faults import WORDS, Fault, classify, step_down
 from voxgen.ask.models import Model, Usage, custom
+from voxgen.ask.stream import Answer, EventStream, read_usage
 from voxgen.errors import ModelError
 
 KEY = "sk-proj-0123456789abcdefSECRET"
@@ -847,7 +839,7 @@ def test_a_chunk_of_any_shape_is_taken_in_or_is_a_fault(value: Any) -> None:
 @given(values, st.integers(400, 599))
 def test_an_error_body_of_any_shape_is_classified(value: Any, status: int) -> None:
     fault = classify(status, {}, json.dumps(value).encode())
-    assert fault.kind in client.WORDS
+    assert fault.kind in WORDS
     assert fault.said
 
 
