@@ -186,8 +186,10 @@ def check(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Read and build without drawing, and list every repair."""
+    """Read and build without drawing, and list what was repaired; --json lists all of it."""
     from dataclasses import asdict
+
+    from voxgen.scene import grouped
 
     done, scenes = [], []
     for source in sources:
@@ -195,8 +197,8 @@ def check(
         scenes.append(scene)
         done.append({**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]})
         if not as_json:
-            for repair in scene.repairs:
-                typer.echo(f"{source}: {repair}")
+            for line in grouped(scene.repairs):
+                typer.echo(f"{source}: {line}")
             typer.echo(f"{source}: {scene!r}")
     _report(done, not as_json, as_json)
     _strictly(strict, scenes)
@@ -452,14 +454,16 @@ def _report(done: list[dict[str, Any]], silent: bool, as_json: bool) -> None:
 
 
 def _tell_repairs(scene: Scene, name: str, say: Callable[[str], None], most: int = 5) -> None:
+    from voxgen.scene import grouped
+
     found = scene.origin.get("format")
     if found:
         say(f"{name}: read as {found}")
-    worth = [r for r in scene.repairs if r.level != "info"]
-    for repair in worth[:most]:
-        say(f"{name}: {repair}")
-    if len(worth) > most:
-        say(f"{name}: and {len(worth) - most} more repairs; voxgen check lists them")
+    lines = grouped((r for r in scene.repairs if r.level != "info"), 1)
+    for line in lines[:most]:
+        say(f"{name}: {line}")
+    if len(lines) > most:
+        say(f"{name}: and more; voxgen check lists them all")
 
 
 def _strictly(strict: bool, scenes: Sequence[Scene]) -> None:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from voxgen import __version__, files
 from voxgen.ask import composer, prompts
 from voxgen.ask.models import BUILTIN, Choice, Usage, choose, cost, host
-from voxgen.errors import FileError, ReplyError
+from voxgen.errors import FileError, ModelError, ReplyError
 from voxgen.language.reader import read
 from voxgen.scene import Scene
 
@@ -50,7 +50,8 @@ def make(
     choice = choose(model, base_url, os.environ)
     stem = free_stem(Path(stem) if stem is not None else Path(slug(prompt)))
     if choice.model is BUILTIN:
-        scene = _compose(prompt, seed or 0, size, choice, tell)
+        tell(f"{choice.why}; {_HOW_TO_GET_A_MODEL}" if model is None else choice.why)
+        scene = _compose(prompt, seed or 0, size, tell)
     else:
         tell(choice.why)
         listen = {"on_text": on_text, "on_reasoning": on_reasoning, "debug": debug}
@@ -63,8 +64,7 @@ def _silent(sentence: str) -> None:
     pass
 
 
-def _compose(prompt: str, seed: int, size: str | None, choice: Choice, tell: Tell) -> Scene:
-    tell(f"{choice.why}; {_HOW_TO_GET_A_MODEL}")
+def _compose(prompt: str, seed: int, size: str | None, tell: Tell) -> Scene:
     text, notes = composer.compose(prompt, seed, size)
     for note in notes:
         tell(note)
@@ -82,18 +82,28 @@ def _ask(
     tell: Tell,
     listen: dict[str, Tell | None],
 ) -> Scene:
-    """Ask once, and once more if there is no scene in the reply."""
-    path = _with_ending(stem, ".reply.txt")
+    """Ask once, and once more if there is no scene in the reply, or one of a single colour."""
+    path, again = _with_ending(stem, ".reply.txt"), _with_ending(stem, ".reply-2.txt")
     origin, text = _listen(messages, choice, seed, path, tell, listen)
     origin = {**origin, "prompt": prompt}
+    scene: Scene | None = None
     try:
-        return _read(text, origin, path)
+        scene = _read(text, origin, path)
+        reason = next((r.problem for r in scene.repairs if r.path == "$" and r.level == "loss"), "")
+        if not reason:
+            return scene
     except ReplyError as error:
-        tell(f"{error}; asking once more")
-        again = _with_ending(stem, ".reply-2.txt")
-        messages = [*messages, {"role": "user", "content": prompts.repair(error.message)}]
+        reason = error.message.removeprefix(f"{path}: ")
+    tell(f"{path}: {reason}; asking once more")
+    messages = [*messages, {"role": "user", "content": prompts.repair(reason)}]
+    try:
         second, text = _listen(messages, choice, seed, again, tell, listen)
         return _read(text, {**origin, **second, "files": [str(path), str(again)]}, again)
+    except (ReplyError, ModelError) as error:
+        if scene is None:
+            raise
+        tell(f"{error}; kept the first scene")
+        return scene
 
 
 def _listen(

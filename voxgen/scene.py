@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -126,6 +128,25 @@ class Repair:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}; {self.fix}"
+
+
+def grouped(repairs: Iterable[Repair], most: int = 3) -> list[str]:
+    """Return repairs as lines for a person: of those alike but for names and numbers, only the first few.
+
+    >>> holes = [Repair(f"$.build[{i}]", "radius is missing", "skipped the step", "loss") for i in range(9)]
+    >>> grouped(holes)[-2:]
+    ['$.build[2]: radius is missing; skipped the step', 'and 6 more like it']
+    """
+    groups: dict[str, list[Repair]] = {}
+    for repair in repairs:
+        kind = re.sub(r'"[^"]*"|[\d.,]+', "#", f"{repair.level} {repair.problem} {repair.fix}")
+        groups.setdefault(kind, []).append(repair)
+    lines: list[str] = []
+    for group in groups.values():
+        lines += [str(repair) for repair in group[:most]]
+        if len(group) > most:
+            lines.append(f"and {len(group) - most:,} more like it")
+    return lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -109,6 +109,7 @@ def ask(
                 return reply
             if steps < MAX_STEPS and fault.status in STEP and (change := step_down(body, fault.said)):
                 trace(f"asking again: {change}")
+                if len(learnt) < MAX_STEPS:
                 learnt.append(fault.said)
                 steps += 1
                 continue

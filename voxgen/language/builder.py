@@ -22,7 +22,7 @@ from voxgen.scene import Indices, Light, Repair, Scene, View, VoxelGrid
 
 _MAX_REPAIRS = 1000
 _MAX_PART_DEPTH = 12
-_MAX_RUN = 4096  # cells a run length such as "a*10" may stand for
+_MAX_RUN = 1024  # cells a run length such as "a*10" may stand for
 
 
 class Limits(NamedTuple):
@@ -672,15 +672,16 @@ def _sliced(slices: list[list[str]], upright: bool) -> tuple[NDArray[np.uint8], 
     tall = max((len(rows) for rows in slices), default=0)
     if not wide or wide * tall * len(slices) > 1 << 26:
         raise ValueError("the layers are empty" if not wide else "the layers are too large")
-    letters = sorted({c for rows in slices for row in rows for c in row} - {".", " "})
+    letters = sorted(set().union(*(set(row) for rows in slices for row in rows)) - {".", " "})
     if len(letters) > 255:
         raise ValueError(f"{len(letters)} different letters in one step")
-    table = {letter: code for code, letter in enumerate(letters, 1)}
+    table = np.zeros(0x110000, np.uint8)  # code point → code
+    table[[ord(letter) for letter in letters]] = range(1, len(letters) + 1)
     shape = (wide, len(slices), tall) if upright else (wide, tall, len(slices))
     codes = np.zeros(shape, np.uint8)
     for s, rows in enumerate(slices):
         for r, row in enumerate(rows):
-            cells = np.array([table.get(c, 0) for c in row], np.uint8)
+            cells = table[np.frombuffer(row.encode("utf-32-le", "surrogatepass"), np.uint32)]
             back = len(rows) - 1 - r  # rows run from the back, or from the top, downwards
             codes[(slice(0, len(row)), s, back) if upright else (slice(0, len(row)), back, s)] = cells
     return codes, letters

@@ -21,6 +21,8 @@ from voxgen.scene import AIR, Material
 _SHARES = 1 << 16  # a mix is a table of this many entries, looked up by the top bits of the hash
 _NOTHING = {None, "air", "none", "null", "empty", ""}
 _MAX_MATERIALS = 65_535
+_MAX_MIX = 1_000  # names in one mix
+_MAX_GUESSES = 500  # unknown names compared with the palette; further ones get a colour by hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Paints:
         self.report = report
         for name, entry in entries.items():
             self._add(name, AIR if name in _NOTHING else read_material(name, entry))
+        self._named = list(self._indices)
+        self._guesses = 0
 
     def knows(self, name: Any) -> bool:
         """Tell whether a name is a palette entry, a texture, air or a literal colour."""
@@ -132,7 +136,8 @@ class Paints:
         self.materials.append(material)
 
     def _guess(self, name: str) -> None:
-        known = [*self._indices, *self.textures]
+        self._guesses += 1
+        known = [*self._named, *self.textures] if self._guesses <= _MAX_GUESSES else []
         guess, fix = guess_material(name, known)
         self.report(f'"{name}" is not in the palette', fix)
         if isinstance(guess, Material):
@@ -144,6 +149,8 @@ class Paints:
 
     def _mix(self, weights: Mapping[str, Any], scope: Scope, depth: int) -> Choice:
         """Let each cell pick by a hash of (cell, the mix, seed): the order of the names plays no part."""
+        if len(weights) > _MAX_MIX:
+            raise ValueError(f"a mix of {len(weights):,} materials; the limit is {_MAX_MIX:,}")
         shares = {name: self._weight(weights[name], scope) for name in sorted(weights)}
         shares = {name: share for name, share in shares.items() if share > 0}
         if not shares:

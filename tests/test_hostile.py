@@ -1,0 +1,176 @@
+"""Input made to hang, blow up or crash ends soon, in little memory, with a scene or one clear line."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voxgen.errors import ReplyError
+from voxgen.language.reader import read
+
+ROOT = Path(__file__).parents[1]
+MEMORY = 500 << 20  # bytes more than the idle process
+HANG = 60  # seconds; far above what any of these takes, so that only a hang fails
+
+CHECK = """
+import resource, sys
+sys.path.insert(0, sys.argv[2])
+import voxgen.cli, voxgen.files, voxgen.language.reader
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+code = voxgen.cli.run(["check", sys.argv[1]])
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print("MEMORY", (after - before) * 1024, "CODE", code)
+"""
+
+
+def scene(*steps: Any, **more: Any) -> str:
+    keep = {"voxels": [[0, 0, 0], [1, 0, 0]], "of": "red"}
+    return json.dumps({"size": [32, 32, 32], "palette": {"red": "#ff0000"}, "build": [keep, *steps], **more})
+
+
+def doubling(depth: int) -> dict[str, Any]:
+    parts = {
+        f"p{k}": {"build": [{"place": f"p{k + 1}", "at": [[0, 0, 0], [1, 0, 0]]}] * 8} for k in range(depth)
+    }
+    return {**parts, f"p{depth}": {"build": [{"voxels": [[0, 0, 0]], "of": "red"}]}}
+
+
+INPUTS: dict[str, tuple[str, int]] = {
+    "a size of 10^9": (scene(size=[10**9] * 3), 0),
+    "a box of 10^9": (scene({"box": [[0, 0, 0], [10**9] * 3], "of": "red", "hollow": True}), 0),
+    "a ball of 10^9": (scene({"sphere": {"center": [0, 0, 0], "radius": 10**9}, "of": "red"}), 0),
+    "no size and far voxels": (json.dumps({"build": [{"voxels": [[0, 0, 0], [10**9] * 3], "of": "red"}]}), 0),
+    "a repeat of 10^12": (scene({"repeat": 10**12, "build": [{"voxels": [["i", 0, 0]], "of": "red"}]}), 0),
+    "repeats in repeats": (
+        scene({"repeat": 10**6, "build": [{"repeat": 10**6, "build": [{"repeat": 10**6, "build": []}]}]}),
+        0,
+    ),
+    "powers of powers": (scene({"box": [[0, 0, 0], ["9**9**9", 1, 1]], "of": "red"}), 0),
+    "powers in the text": (scene({"box": [[0, 0, 0], ["@", 1, 1]], "of": "red"}).replace('"@"', "9**9**9"), 0),
+    "a formula of 100 kB": (scene({"formula": "x+" * 50_000 + "1>0", "of": "red"}), 0),
+    "a deep formula": (scene({"formula": "(" * 20_000 + "x" + ")" * 20_000, "of": "red"}), 0),
+    "functions that double": (
+        scene(
+            {"formula": "f59(x)>0", "of": "red"},
+            functions={"f0(x)": "x"} | {f"f{k}(x)": f"f{k - 1}(x)+f{k - 1}(x)" for k in range(1, 60)},
+        ),
+        0,
+    ),
+    "parts that place themselves": (
+        scene({"place": "p", "at": [0, 0, 0]}, parts={"p": {"build": [{"place": "p", "at": [1, 0, 0]}]}}),
+        0,
+    ),
+    "parts that double": (scene({"place": "p0", "at": [0, 0, 0]}, parts=doubling(10)), 0),
+    "a million brackets": ("[" * 1_000_000, 4),
+    "a million braces": ('{"a":' * 300_000, 4),
+    "a million closed brackets": ("[" * 500_000 + "]" * 500_000, 4),
+    "a million steps": (scene(*[{"voxels": [[1, 1, 1]], "of": "red"}] * 300_000), 0),
+    "nan and infinity": (scene({"box": [["0/0", 0, 0], [1e999, 1, 1]], "of": "red"}).replace("Infinity", "1e999"), 0),
+    "a number of 10,000 digits": ('{"size":[4,4,4],"seed":' + "9" * 10_000 + ',"build":[{"voxels":[[0,0,0]],"of":"red"}]}', 0),
+    "sixty megabytes of prose": ("I think that {y} and [x, z] go together. " * 1_500_000, 4),
+    "a long cut text": ('{"size":[64,64,64],"build":[' + '{"voxels":[[1,2,3]],"of":"red"},' * 150_000, 0),
+    "layers that unroll": (scene({"layers": ["a*999999/" * 200] * 50, "key": {"a": "red"}}), 0),
+    "a huge scatter": (
+        scene({"box": [[0, 0, 0], [31, 31, 0]], "of": "red"}, {"scatter": ["red"], "count": 1e12, "gap": 1e9}),
+        0,
+    ),
+    "an endless line": (scene({"line": [[-1e15, 0, 0], [1e15, 9, 9]], "width": 1e9, "of": "red"}), 0),
+    "a mix of a hundred thousand": (scene({"box": [[0, 0, 0], [9, 9, 9]], "of": {f"m{i}": 1 for i in range(100_000)}}), 0),
+    "a palette of a hundred thousand": (scene(palette={f"m{i}": "#123456" for i in range(100_000)}), 0),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs getrusage")
+@pytest.mark.parametrize("name", INPUTS)
+def test_hostile_text_ends_soon_and_small(tmp_path: Path, name: str) -> None:
+    text, code = INPUTS[name]
+    path = tmp_path / "reply.txt"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-c", CHECK, str(path), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
+    assert "Traceback" not in done.stderr, done.stderr[-2000:]
+    memory, said = (int(v) for v in done.stdout.rsplit("MEMORY", 1)[1].replace("CODE", "").split())
+    assert said == code, done.stdout[-500:] + done.stderr[-500:]
+    assert memory < MEMORY + 4 * len(text)
+
+
+REPLY = (ROOT / "gallery" / "phoenix" / "reply.txt").read_text(encoding="utf-8")
+_MARKS = "{}[]\",:\\\n\x00\u2028 .0123456789-+*/#eE'`"
+
+
+def damaged(seed: int) -> str:
+    """Return a piece of a real reply with a few random edits."""
+    chance = random.Random(seed)
+    text = REPLY[: chance.randrange(200, 4000)] if chance.random() < 0.7 else REPLY
+    for _ in range(chance.choice([0, 1, 2, 4, 16])):
+        at = chance.randrange(len(text))
+        cut = chance.choice([0, 0, 1, 1, 3, 40])
+        text = text[:at] + "".join(chance.choices(_MARKS, k=chance.randrange(4))) + text[at + cut :]
+    return text
+
+
+def reads_or_says_why(text: str) -> None:
+    try:
+        found = read(text)
+    except ReplyError as error:
+        assert error.message
+        assert "\n" not in str(error)
+        return
+    assert found.grid.voxels > 0
+    assert found.grid.indices.max() < len(found.grid.palette)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.floats() | st.sampled_from(["x", "#fff", "i+1", "air", "2x4"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            ["size", "palette", "build", "box", "of", "sphere", "center", "radius", "parts", "place", "at", "layers",
+             "blocks", "boxes", "x", "y", "z", "type", "color", "ops", "start", "end", "repeat", "formula", "in", "let",
+             "scatter", "on", "count", "voxels", "key", "light", "view", "textures", "functions", "when", "only"]
+        ),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=30,
+)  # fmt: skip
+FUZZ = int(os.environ.get("VOXGEN_FUZZ", "60"))  # examples; `make fuzz` takes many more
+_quickly = settings(deadline=None, max_examples=FUZZ, suppress_health_check=list(HealthCheck))
+
+
+@_quickly
+@given(st.integers(0, 2**32))
+def test_any_damage_to_a_reply_leaves_a_scene_or_a_reason(seed: int) -> None:
+    reads_or_says_why(damaged(seed))
+
+
+@_quickly
+@given(_JSON)
+def test_any_json_is_a_scene_or_a_reason(value: Any) -> None:
+    reads_or_says_why(json.dumps(value))
+
+
+@_quickly
+@given(st.text(max_size=400))
+def test_any_text_is_a_scene_or_a_reason(text: str) -> None:
+    reads_or_says_why(text)
+
+
+def test_the_memory_of_this_process_is_not_the_measure() -> None:
+    """The guard above works: a child that takes memory is seen."""
+    script = (
+        "import resource; a = bytearray(300 << 20); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 > 300 << 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
