@@ -110,7 +110,7 @@ def ask(
             if steps < MAX_STEPS and fault.status in STEP and (change := step_down(body, fault.said)):
                 trace(f"asking again: {change}")
                 if len(learnt) < MAX_STEPS:
-                learnt.append(fault.said)
+                    learnt.append(fault.said)
                 steps += 1
                 continue
             tries += 1
