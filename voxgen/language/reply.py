@@ -1,0 +1,388 @@
+"""Any text → the scene document in it: a reply is read however broken it is, and every repair is told.
+
+The road of a reply: strict JSON, and nothing more where that works. Otherwise the text is taken out of what
+it comes wrapped in (envelope.py), each top-level `{…}` or `[…]` is cut into tokens that forgive a lot
+(tokens.py), its structure is mended (brackets.py) and its value built (salvage.py); the best scene wins.
+Everything is linear in the length of the text and bounded in depth.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from voxgen.errors import ReplyError
+from voxgen.language.brackets import STEP_KEYS, Frame, Mender
+from voxgen.language.envelope import answers, joined_events, letter, regions, unwrapped
+from voxgen.language.salvage import Builder, rehoused
+from voxgen.language.tokens import (
+    MAX_DEPTH,
+    MAX_REPAIRS,
+    ONLY_DOTS,
+    STRICT,
+    Effort,
+    Note,
+    Token,
+    Tokens,
+    short,
+    too_deep,
+    unescape,
+)
+from voxgen.scene import Level, Repair
+
+__all__ = ["parse"]
+
+MAX_TEXT = 64 << 20  # characters
+MAX_LETTERS = 4  # texts inside texts inside texts
+
+# what scenes are made of, in the scene language and in others; the second kind holds the voxels
+FILLED_KEYS = frozenset({
+    "build", "parts", "layers", "voxels", "blocks", "boxes", "lines", "grid", "ops", "cuboids", "shapes",
+    "objects", "steps", "spheres", "elements", "rows",
+})  # fmt: skip
+SCENE_KEYS = FILLED_KEYS | {
+    "size",
+    "palette",
+    "functions",
+    "let",
+    "textures",
+    "title",
+    "dims",
+    "dimensions",
+    "bounds",
+    "colors",
+}
+HEAD_KEYS = SCENE_KEYS | {"voxgen", "plan", "light", "view", "seed", "name", "description"}
+CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source", "program"])
+
+START = re.compile(r"[\[{｛［【](?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}])")  # not {words, in brackets}
+ESCAPED_START = re.compile(r"[{\[](?:\s|\\[nt])*\\\"")
+NO_BRACES = re.compile(
+    rf"^[ \t]*[\"'“]?(?:{'|'.join(sorted(SCENE_KEYS))})[\"'”]?\s*[:=]\s*[\[{{\"'\d(]", re.M
+)
+HALF = re.compile(  # half of a surrogate pair, which nothing could write
+    r"\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][\da-fA-F]{2}"
+)
+CODE = re.compile(
+    r"(?m)^[ \t]*(?:const|let|var|function|import|from|def|class|for|while|return)\b[^\n]{0,200}[;:{(=]"
+    r"|=>|\bfor\s?\(|\w\([^()\n]{0,80}\);[ \t]*$"
+)
+DOTS_ITEM = re.compile(r"[\"'](?:\.{3}|…)[^\"']*[\"']\s*[,\]]")
+REFUSAL = re.compile(r"(?i)\b(?:i can(?:no|['’])t|i am unable|i['’]m (?:sorry|unable)|i won['’]t|as an ai)\b")
+
+
+@dataclass
+class _Found:
+    """One value read from the text."""
+
+    value: Any
+    start: int
+    end: int
+    notes: list[Note] = field(default_factory=list)
+
+
+def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
+    """Return the scene document in any text, and what was mended to read it.
+
+    Strict JSON is returned as it is, with no repairs. The value is normally a dict in the scene
+    language, or a list or dict in somebody else's; a repair's path is "line 3, column 7" of the text.
+
+    >>> parse('Here: {"size": [2, 2, 1,], "build": []}')[0]
+    {'size': [2, 2, 1], 'build': []}
+
+    Raises ReplyError where the text holds nothing that could be a scene.
+    """
+    text = _clean(text)
+    if len(text) > MAX_TEXT:
+        raise ReplyError(f"the reply is {len(text):,} characters long", f"the limit is {MAX_TEXT:,}")
+    try:
+        return _parse(text, 0)
+    except ReplyError:
+        raise
+    except Exception as error:  # whatever a reply breaks, it must not break the program
+        raise ReplyError(
+            f"the reply cannot be read ({type(error).__name__}: {error})", "ask again"
+        ) from error
+
+
+def _clean(text: str | bytes) -> str:
+    """Decode bytes; drop a byte order mark, NULs and halves of characters."""
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "replace")
+    text = text.removeprefix("\ufeff").replace("\0", "")
+    if not text.isascii():
+        text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return HALF.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
+
+
+def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
+    """Parse text; letters counts the envelopes already opened."""
+    try:
+        value = STRICT.decode(text)
+    except (ValueError, RecursionError):
+        value, notes = _parse_loosely(text, letters)
+    else:
+        notes = []
+    inner = _inner_text(value)
+    if inner is not None and letters < MAX_LETTERS:
+        value, repairs = _parse(inner, letters + 1)
+        notes.append((0, "the scene is a text inside this", "unpacked", "info"))
+        return value, _located(text, notes) + repairs
+    _refuse(value, text)
+    return value, _located(text, notes)
+
+
+def _inner_text(value: Any) -> str | None:
+    """Return the text a value is only the envelope of; None if it is a scene itself."""
+    if isinstance(value, str):
+        return value if START.search(value) else None
+    return letter(value) if isinstance(value, dict) and not SCENE_KEYS & value.keys() else None
+
+
+def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
+    """Find the best scene in text that is not strict JSON; a text is returned where the text was wrapped."""
+    events = joined_events(text)
+    if events is not None and letters < MAX_LETTERS:
+        return events, [(0, "a pasted event stream", "its pieces are joined", "info")]
+    text, mark = unwrapped(text)
+    found, notes = _search(text)
+    if mark:
+        notes.append((0, mark, "taken off", "info"))
+    if not found:
+        raise _nothing(text)
+    best = _choose(found, notes)
+    return best.value, notes + best.notes
+
+
+def _search(text: str) -> tuple[list[_Found], list[Note]]:
+    """Read every top-level container outside the reasoning, left to right, no character twice."""
+    effort = Effort(scan=8 * len(text) + 20_000, steps=len(text) + 30_000)
+    notes: list[Note] = []
+    spans = list(regions(text, notes))
+    found = [one for start, stop in spans for one in _containers(text, start, stop, effort)]
+    best = max((_score(one.value) for one in found), default=0)
+    for start, stop in spans:
+        bracket = START.search(text, start, stop)
+        if pair := NO_BRACES.search(text, start, bracket.end() if bracket else stop):
+            bare = _read(text, pair.start(), stop, effort, braces=False)
+            if _score(bare.value) >= best + 5:
+                return [bare], notes
+    if found and (text[: found[0].start].strip() or text[found[-1].end :].strip()):
+        notes.append((0, "text around the JSON", "ignored", "info"))
+    return [one for one in found if _plausible(one.value)], notes
+
+
+def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
+    while opening := START.search(text, start, stop):
+        one = _read(text, opening.start(), stop, effort)
+        yield one
+        start = max(one.end, opening.end())
+
+
+def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> _Found:
+    """Read the container that opens at start, or the pairs there that lack their braces."""
+    if ESCAPED_START.match(text, start, stop):
+        inner = unescape(text[start:stop])
+        one = _read(inner, 0, len(inner), effort)
+        notes: list[Note] = [(start, "escaped quotes", "unescaped", "info")]
+        return _Found(one.value, start, stop, notes + [(start, *note[1:]) for note in one.notes])
+    tokens = Tokens(text, start, stop, effort)
+    outside = Frame("", "k", None, "", ())
+    if braces:
+        mender = Mender(tokens, outside)
+    else:
+        tokens.inside.append("{")
+        mender = Mender(tokens, Frame("{", "k", outside, "", ()))
+        mender.built.append(("{", Token("{", None, start, start)))
+        tokens.note(start, "no brackets around the scene", "put in", "warn")
+    end = mender.run()
+    builder = Builder(tokens.note)
+    value = builder.build(
+        mender.built, next((token.value for token in tokens.read if token.kind == "~"), None)
+    )
+    if builder.left:
+        tokens.note(end, builder.left, "what was finished is kept", "loss")
+    if isinstance(value, dict) and (mender.edits or builder.left) and value.keys() & {"parts", "palette"}:
+        moved = ", ".join(rehoused(value))
+        if moved:
+            tokens.note(start, f"{short(moved)} in the wrong place", "moved", "warn")
+    if DOTS_ITEM.search(text, start, end) and _without_dots(value):
+        tokens.note(start, "the model left something out: ...", "nothing was added", "loss")
+    notes = [note for note in tokens.notes if note[0] <= end] + mender.notes()
+    return _Found(value, start, end, sorted(notes, key=lambda note: note[0]))
+
+
+def _without_dots(value: Any) -> bool:
+    """Take "..." out of every list of containers; say whether there were any."""
+    found, stack = False, [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list) and item and isinstance(item[0], dict | list):
+            kept = [one for one in item if not (isinstance(one, str) and ONLY_DOTS.match(one))]
+            found = found or len(kept) < len(item)
+            item[:] = kept
+            stack.extend(kept)
+    return found
+
+
+def _score(value: Any) -> float:
+    """How much a value looks like the scene: keys of scenes first, then weight."""
+    weight = math.log2(1 + _weight(value))
+    if isinstance(value, dict):
+        known = sum(key in SCENE_KEYS for key in value)
+        filled = any(key in FILLED_KEYS and value[key] for key in value)
+        return 10 * known + 10 * filled + min(5, len(value)) + weight
+    if isinstance(value, list) and value and isinstance(value[0], list | dict):
+        return 5 + weight
+    return 0
+
+
+def _weight(value: Any, limit: int = 5000) -> int:
+    """Count the values inside, up to about a limit."""
+    count, stack = 0, [value]
+    while stack and count < limit:
+        item = stack.pop()
+        count += 1
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item[:limit])
+    return count
+
+
+def _plausible(value: Any) -> bool:
+    """Whether a value says anything at all: not a sentence in braces."""
+    if isinstance(value, dict):
+        return any(item is not None for item in value.values())
+    return isinstance(value, list) and (
+        any(isinstance(item, list | dict) for item in value) or _is_row(value)
+    )
+
+
+def _is_row(value: Any) -> bool:
+    """Whether this is one voxel: [x, y, z], or these and its color."""
+    return (
+        isinstance(value, list) and 3 <= len(value) <= 7 and all(type(n) in (int, float) for n in value[:3])
+    )
+
+
+def _choose(found: list[_Found], notes: list[Note]) -> _Found:
+    """Pick the best scene, of equal ones the last; or join the pieces of one."""
+    if len(found) == 1:
+        return found[0]
+    pieces = f"{len(found)} separate pieces of JSON"
+    joined = _joined([one.value for one in found])
+    if joined is not None:
+        notes.append((found[0].start, pieces, "joined", "info"))
+        return _Found(joined, found[0].start, found[-1].end, [note for one in found for note in one.notes])
+    best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
+    notes.append((best.start, pieces, "this one is the best scene", "info"))
+    return best
+
+
+def _joined(values: list[Any]) -> Any:
+    """Join values that make one scene only together; None if they do not."""
+    if all(_is_row(value) for value in values):
+        return values
+    if not all(isinstance(value, dict) for value in values):
+        return None
+    if all({"x", "y", "z"} <= value.keys() for value in values):
+        return values
+    steps = [value for value in values if STEP_KEYS & value.keys() and not {"palette", "size"} & value.keys()]
+    heads = [value for value in values if not any(value is step for step in steps)]
+    keys = [key for head in heads for key in head]
+    if len(set(keys)) < len(keys) or not HEAD_KEYS.issuperset(keys):
+        return None
+    scene = {key: head[key] for head in heads for key in head}
+    if not steps:
+        return scene
+    return {**scene, "build": steps} if len(steps) > 1 and "build" not in scene else None
+
+
+def _refuse(value: Any, text: str) -> None:
+    """Raise where a value was read but cannot be a scene."""
+    if not isinstance(value, dict | list) or not value or _is_row(value):
+        raise _nothing(text)
+    if _nests_too_deep(value):
+        raise too_deep("in all of it")
+    if isinstance(value, list):
+        return
+    if isinstance(value.get("properties"), dict) and (value.get("type") == "object" or "$schema" in value):
+        raise ReplyError("the reply repeats the JSON schema it was given", "ask again, or without a schema")
+    if SCENE_KEYS & value.keys():
+        return
+    if _holds_code(value) or (CODE.search(text) and not text.lstrip().startswith("{")):
+        raise _code_error()
+
+
+def _holds_code(call: Any) -> bool:
+    """Whether this is a tool call whose argument is a program."""
+    for _ in range(4):
+        if not isinstance(call, dict):
+            return False
+        if any(isinstance(call[key], str) and CODE.search(call[key]) for key in CODE_KEYS & call.keys()):
+            return True
+        names = ("input", "arguments", "parameters", "args", "function")
+        call = next((call[name] for name in names if name in call), None)
+    return False
+
+
+def _code_error() -> ReplyError:
+    return ReplyError(
+        "the reply is code, not data; voxgen never executes it", "ask for the scene as one JSON object"
+    )
+
+
+def _nothing(text: str) -> ReplyError:
+    """Say why nothing in a text can be drawn."""
+    plain = text.strip()
+    notes: list[Note] = []
+    if not plain:
+        return ReplyError("the reply is empty", "ask again")
+    if not "".join(text[start:stop] for start, stop in answers(text, notes)).strip() and notes:
+        problem = "the reply holds only reasoning: it was cut before the answer began"
+        return ReplyError(problem, "allow a longer reply, or less thinking")
+    if plain[:200].lower().startswith(("<!doctype", "<html")):
+        said = short(re.sub("<[^>]*>", " ", plain[:2000]))
+        return ReplyError(f"the reply is a web page: {said}", "check the address of the model")
+    if REFUSAL.search(plain[:400]):
+        return ReplyError(f"the model refused: {short(plain)}", "say it in other words, or ask another model")
+    if CODE.search(plain):
+        return _code_error()
+    return ReplyError(f"no scene in the reply: {short(plain)}", "ask for one JSON object")
+
+
+def _nests_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if isinstance(item, dict) else item)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _located(text: str, notes: list[Note]) -> list[Repair]:
+    """Turn notes into repairs with line and column, at most MAX_REPAIRS and one that counts the rest."""
+    lines = [0, *(found.end() for found in re.finditer("\n", text))] if notes else []
+    repairs = []
+    for at, problem, fix, level in notes[:MAX_REPAIRS]:
+        line = bisect_right(lines, at)
+        repairs.append(Repair(f"line {line}, column {at - lines[line - 1] + 1}", problem, fix, level))
+    rest = notes[MAX_REPAIRS:]
+    if rest:
+        levels: list[Level] = ["loss", "warn", "info"]
+        worst = next(level for level in levels if any(note[3] == level for note in rest))
+        repairs.append(Repair("line 1, column 1", f"{len(rest):,} more of these", "mended alike", worst))
+    return repairs
