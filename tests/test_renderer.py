@@ -1,0 +1,413 @@
+"""Pictures, at small sizes; golden ones are written anew by VOXGEN_GOLDEN=1 pytest tests/test_renderer.py."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from voxgen.errors import RenderError, UsageError
+from voxgen.picture import driver, renderer
+from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, VoxelGrid
+
+SMALL = (160, 120)
+GOLDEN = Path(__file__).with_name("golden")
+WRITE_GOLDEN = bool(os.environ.get("VOXGEN_GOLDEN"))
+needs_driver = pytest.mark.skipif(renderer.probe() is not None, reason=str(renderer.probe()))
+
+WHITE, BLACK, RED, WATER, GLASS, LAMP, GOLD, GREEN = range(1, 9)
+PALETTE = (
+    AIR,
+    Material("white", (255, 255, 255)),
+    Material("black", (12, 12, 12)),
+    Material("red", (210, 40, 40)),
+    Material("water", (50, 130, 190), opacity=0.7),
+    Material("glass", (190, 225, 240), opacity=0.3),
+    Material("lamp", (255, 205, 110), glow=1.5),
+    Material("gold", (240, 190, 70), metal=0.8),
+    Material("green", (80, 160, 60)),
+)
+
+
+def scene_of(indices: Any, light: str = "day", palette: tuple[Material, ...] = PALETTE) -> Scene:
+    indices = np.ascontiguousarray(indices)
+    dtype = np.uint16 if len(palette) > 256 else np.uint8
+    return Scene("test", VoxelGrid(indices.astype(dtype), palette), Light(light))
+
+
+def slab(*size: int, of: int = WHITE) -> np.ndarray:
+    return np.full(size, of)
+
+
+def village() -> np.ndarray:
+    """Return a little of everything: (20, 20, 11) indices."""
+    grid = np.zeros((20, 20, 11), int)
+    grid[:, :, 0] = GREEN
+    grid[2:9, 2:9, 0], grid[2:9, 2:9, 1] = WHITE, WATER
+    grid[11:18, 11:18, 1:6] = WHITE
+    for step in range(4):
+        grid[10 + step : 19 - step, 10 + step : 19 - step, 6 + step] = RED
+    grid[12:15, 11, 2:5] = GLASS
+    grid[4, 14, 1:6], grid[4, 14, 6] = BLACK, LAMP
+    grid[14:17, 3:6, 1:4] = GOLD
+    return grid
+
+
+def draw(indices: Any, light: str = "day", **options: Any) -> np.ndarray:
+    options = {"size": SMALL, "quality": "draft", **options}
+    return renderer.draw(scene_of(indices, light), **options).astype(int)
+
+
+def center(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    part = image[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5]
+    return np.asarray(part.mean(axis=(0, 1)))
+
+
+@needs_driver
+def test_the_same_call_gives_the_same_bytes() -> None:
+    scene = scene_of(village(), "night")
+    first = renderer.draw(scene, size=SMALL, quality="draft")
+    assert first.shape == (120, 160, 3)
+    assert first.dtype == np.uint8
+    assert first.tobytes() == renderer.draw(scene, size=SMALL, quality="draft").tobytes()
+
+
+@needs_driver
+def test_every_light_gives_its_own_picture() -> None:
+    images = [draw(village(), light, size=(80, 60)) for light in LIGHTS]
+    assert min(image.std() for image in images) > 15
+    for number, image in enumerate(images):
+        assert min(np.abs(image - other).mean() for other in images[:number] + images[number + 1 :]) > 2
+
+
+@needs_driver
+@pytest.mark.parametrize(
+    "indices",
+    [
+        slab(1, 1, 1), slab(5, 5, 5, of=GLASS), slab(6, 6, 6, of=LAMP), slab(1, 1, 300, of=RED),
+        slab(300, 300, 1, of=GREEN), slab(3, 3, 3, of=GOLD), slab(1, 300, 2, of=WATER),
+    ],
+    ids=["one voxel", "no opaque voxel", "all glowing", "tall", "flat", "metal", "a strip of water"],
+)  # fmt: skip
+def test_odd_scenes_are_drawn(indices: np.ndarray) -> None:
+    image = draw(indices)
+    assert np.abs(np.diff(image, axis=1)).max() > 20
+
+
+@needs_driver
+def test_a_thousand_materials_keep_their_own_colours() -> None:
+    random = np.random.default_rng(1)
+    colors = random.integers(40, 220, (999, 3))
+    palette = (AIR, *(Material(str(i), tuple(map(int, c))) for i, c in enumerate(colors)))
+    indices = np.arange(1, 1000).repeat(2)[:1024].reshape(32, 32, 1)
+    image = renderer.draw(
+        scene_of(indices, "studio", palette), size=(320, 320), view="top", quality="draft"
+    ).astype(int)
+    lit = colors[indices[:, :, 0] - 1] / 255
+    # every voxel is about 9 pixels wide; compare the mean of the whole board and its rank order
+    inside = image[16:304, 16:304].reshape(32, 9, 32, 9, 3).mean(axis=(1, 3))
+    expected = lit.transpose(1, 0, 2)[::-1]
+    assert np.corrcoef(inside.ravel(), expected.ravel())[0, 1] > 0.95
+
+
+@needs_driver
+@pytest.mark.parametrize("shape", [(8, 8, 8), (40, 40, 2), (2, 2, 40)])
+@pytest.mark.parametrize("view", ["hero", "iso", "top"])
+def test_the_picture_is_filled_and_nothing_cut(shape: tuple[int, int, int], view: str) -> None:
+    image = draw(slab(*shape), view=view, background="#000000")
+    solid = image.sum(axis=-1) > 60
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    share = max(np.ptp(rows) + 1, (np.ptp(columns) + 1) * 120 / 160) / 120
+    assert 0.83 <= share <= 0.95
+    assert not solid[[0, -1]].any()
+    assert not solid[:, [0, -1]].any()
+
+
+@needs_driver
+def test_whites_stay_white_and_blacks_keep_their_shape() -> None:
+    chart = slab(6, 6, 6)
+    chart[3:] = BLACK
+    image = draw(chart)
+    left, right = image[40:80, 36:56], image[50:90, 70:95]
+    assert left.mean() > 0.9 * 255
+    assert image[12:20, 66:76].mean() > 0.93 * 255
+    assert right.min() > 2
+    assert right.mean() < 40
+
+
+@needs_driver
+def test_sides_in_shade_are_not_dark() -> None:
+    image = draw(slab(6, 6, 6))
+    shaded = image[60:80, 105:112].mean(axis=(0, 1))
+    assert 130 < shaded.mean() < 215
+
+
+@needs_driver
+def test_a_lamp_lights_what_is_near() -> None:
+    floor = np.zeros((15, 15, 6), int)
+    floor[:, :, 0] = WHITE
+    post = floor.copy()
+    floor[7, 7, 1:4] = BLACK
+    post[7, 7, 1:3], post[7, 7, 3] = BLACK, LAMP
+    dark, lit = (draw(indices, "night").mean(axis=-1) for indices in (floor, post))
+    assert (lit - dark)[40:60, 60:100].mean() > 15
+    assert np.abs(lit - dark)[:10].mean() < 3
+
+
+@needs_driver
+def test_light_takes_the_colour_of_what_it_bounces_off() -> None:
+    room = np.zeros((9, 9, 9), int)
+    room[:, :, 0] = room[:, 8, :] = WHITE
+    plain = draw(room, view="front")
+    room[:, 8, :] = RED
+    beside_red = draw(room, view="front")
+    floor = (slice(82, 92), slice(60, 100))
+    redder = beside_red[floor].mean(axis=(0, 1)) - plain[floor].mean(axis=(0, 1))
+    assert redder[0] - redder[2] > 4
+
+
+@needs_driver
+def test_the_scene_throws_a_shadow_on_the_ground() -> None:
+    image = draw(slab(4, 4, 8), view="40,30,0.5")
+    empty = draw(slab(1, 1, 1), view="40,30,0.05")
+    beside = (image - empty)[75:85, 90:115].mean()
+    assert beside < -15
+    assert np.abs((image - empty)[:8]).mean() < 4
+
+
+@needs_driver
+def test_glass_and_water_show_what_is_behind_them() -> None:
+    for clear, weight in ((GLASS, 25), (WATER, 5)):
+        box = np.zeros((6, 6, 6), int)
+        box[:, 0, :] = clear
+        plain = center(draw(box, view="front"))
+        box[:, 3, :] = RED
+        behind = center(draw(box, view="front"))
+        assert (behind - plain)[2] < -weight
+
+
+@needs_driver
+def test_the_sun_stands_where_the_light_says() -> None:
+    scene = scene_of(slab(6, 6, 6))
+    sides = []
+    for azimuth in (-70, 130):
+        image = renderer.draw(scene, size=SMALL, view="45,20", light=Light("day", azimuth=azimuth)).astype(
+            int
+        )
+        sides.append(image[60:80, 55:70].mean() - image[60:80, 90:105].mean())
+    assert sides[0] > 25
+    assert sides[1] < -25
+
+
+@needs_driver
+def test_a_documents_own_sky_colours_the_background() -> None:
+    light = Light("day", horizon=(255, 120, 60), zenith=(90, 20, 90))
+    image = renderer.draw(scene_of(slab(3, 3, 3)), size=SMALL, light=light, quality="draft").astype(int)
+    assert image[2, 80, 1] < 60
+    assert image[2, 80, 0] > image[2, 80, 1] + 40
+
+
+@needs_driver
+@pytest.mark.parametrize(
+    "light",
+    [
+        Light("day", elevation=90), Light("sunset", elevation=-30, azimuth=180),
+        Light("overcast", strength=50),
+        Light("day", horizon=(0, 0, 0), zenith=(0, 0, 0), strength=0),
+    ],
+    ids=["overhead", "below the horizon", "blinding", "none at all"],
+)  # fmt: skip
+def test_odd_lights_give_a_picture_with_the_lamp_in_it(light: Light) -> None:
+    image = renderer.draw(scene_of(village()), size=SMALL, light=light, quality="draft").astype(int)
+    assert image.max() > 150
+    assert image.std() > 5
+
+
+@needs_driver
+def test_a_dark_sky_makes_lamps_light_their_surroundings() -> None:
+    floor = np.zeros((9, 9, 3), int)
+    floor[:, :, 0], floor[4, 4, 1] = WHITE, LAMP
+    dusk = Light("day", horizon=(20, 20, 50), zenith=(8, 10, 30), strength=0.02)
+    image = renderer.draw(scene_of(floor), size=SMALL, light=dusk, quality="draft").astype(int)
+    near, far = image[70:76, 84:92].mean(axis=(0, 1)), image[92:96, 100:106].mean(axis=(0, 1))
+    assert near.mean() > far.mean() + 15
+    assert near[0] - near[2] > far[0] - far[2] + 10
+
+
+@needs_driver
+def test_a_plain_background_is_plain() -> None:
+    image = draw(slab(3, 3, 3), background="#20a040")
+    assert np.abs(image[:6] - [0x20, 0xA0, 0x40]).max() <= 3
+
+
+@needs_driver
+def test_a_picture_in_tiles_is_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    from voxgen.picture import stage
+
+    whole = draw(village())
+    monkeypatch.setattr(stage, "TILE_SAMPLES", 9000)
+    tiled = draw(village())
+    assert np.abs(whole - tiled).mean() < 0.3
+    assert (np.abs(whole - tiled).max(axis=-1) > 8).mean() < 0.01
+
+
+@needs_driver
+def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
+    from voxgen.picture.lightmap import SOFT, SUN, lattice
+    from voxgen.picture.stage import Stage
+
+    stage = Stage(scene_of(village(), "night"), None, None, SMALL)
+    seen = stage.faces.pick(stage.visible(2))
+    assert 0 < len(seen) < len(stage.faces)
+    for parts, kind in ((3, SUN), (1, SOFT)):
+        every, _ = lattice(stage.faces, parts)
+        some, _ = lattice(seen, parts)
+        all_light = dict(
+            zip(map(bytes, every), map(bytes, stage.baker.bake(every, 1 / parts, kind, 8)), strict=True)
+        )
+        some_light = zip(
+            map(bytes, some), map(bytes, stage.baker.bake(some, 1 / parts, kind, 8)), strict=True
+        )
+        assert all(all_light[point] == light for point, light in some_light)
+    stage.baker.close()
+
+
+@needs_driver
+def test_many_views_are_the_pictures_that_each_would_be() -> None:
+    scene = scene_of(village())
+    views = ["30,26", "120,10", "top", "0,-20"]
+    sheet = list(renderer.draw_views(scene, views, size=SMALL, quality="draft"))
+    assert len(sheet) == 4
+    alone = renderer.draw(scene, size=SMALL, view="30,26", quality="draft")
+    assert np.abs(sheet[0].astype(int) - alone).mean() < 2.5
+    assert min(np.abs(a.astype(int) - b).mean() for a, b in itertools.combinations(sheet, 2)) > 5
+    assert list(renderer.draw_views(scene, [], size=SMALL)) == []
+
+
+@needs_driver
+def test_pyvista_shows_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", str(driver.probe().window))
+    monkeypatch.setenv("ALLOW_PLOTTING", "true")
+    pyvista = pytest.importorskip("pyvista")
+    from voxgen.picture.stage import Stage
+
+    grid = village()
+    grid[(grid == WATER) | (grid == GLASS) | (grid == GOLD)] = WHITE
+    scene = scene_of(grid)
+    ours = draw(grid, size=(320, 240), background="#000000")
+    mesh, texture = renderer.to_pyvista(scene, quality="draft")
+    camera = Stage(scene, None, None, (320, 240)).camera
+    plotter = pyvista.Plotter(off_screen=True, window_size=(320, 240))
+    plotter.set_background("black")
+    plotter.add_mesh(mesh, texture=texture, lighting=False)
+    plotter.camera_position = [camera.eye, camera.eye - 10 * camera.back, camera.up]
+    plotter.camera.view_angle = 28.0
+    theirs = plotter.screenshot(return_img=True).astype(int)
+    plotter.close()
+    difference = np.abs(theirs - ours).max(axis=-1)
+    assert np.median(difference[ours.sum(axis=-1) > 0]) <= 6
+    assert (difference > 40).mean() < 0.05
+
+
+@needs_driver
+def test_nothing_is_printed_and_no_window_class_is_left_behind() -> None:
+    code = (
+        "import os, numpy as np\n"
+        "from voxgen.picture import renderer\n"
+        "from voxgen.scene import AIR, Material, Scene, VoxelGrid\n"
+        "grid = VoxelGrid(np.ones((2, 2, 2), np.uint8), (AIR, Material('a', (200, 50, 50), 1.0, 1.0)))\n"
+        "renderer.draw(Scene('t', grid), size=(64, 48), quality='draft')\n"
+        "assert 'VTK_DEFAULT_OPENGL_WINDOW' not in os.environ\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "VTK_DEFAULT_OPENGL_WINDOW")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_probing_imports_neither_vtk_nor_pyvista() -> None:
+    code = (
+        "import sys\nfrom voxgen.picture import renderer\nrenderer.probe()\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('vtk', 'vtkmodules', 'pyvista', 'PIL')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems bring their own driver")
+def test_without_any_driver_one_line_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    driver.probe.cache_clear()
+    try:
+        line = renderer.probe()
+        assert line is not None
+        assert "libEGL" in line
+        assert "apt-get install" in line
+        assert "\n" not in line
+        with pytest.raises(RenderError, match="libEGL"):
+            draw(slab(1, 1, 1))
+    finally:
+        driver.probe.cache_clear()
+
+
+def test_an_empty_scene_is_refused() -> None:
+    with pytest.raises(RenderError, match="empty" if renderer.probe() is None else "."):
+        draw(slab(3, 3, 3, of=0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"size": (0, 100)}, {"size": (100, -5)}, {"size": (20000, 20000)}, {"size": (8000, 8000)},
+        {"size": (9000, 100)}, {"view": "sideways"}, {"quality": "perfect"}, {"background": "blue-ish"},
+        {"background": "#12345"}, {"background": "#1_2_34"}, {"light": "moonlight"},
+    ],
+)  # fmt: skip
+def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
+    if "light" in options and renderer.probe() is not None:
+        pytest.skip(str(renderer.probe()))
+    with pytest.raises(UsageError) as caught:
+        draw(slab(1, 1, 1), **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def blocks(image: np.ndarray) -> np.ndarray:
+    """Average blocks of 8 x 8 pixels."""
+    height, width = image.shape[0] // 8 * 8, image.shape[1] // 8 * 8
+    return np.asarray(image[:height, :width].reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3)))
+
+
+@needs_driver
+@pytest.mark.parametrize(("name", "light", "view"), [
+    ("village-day", "day", "hero"), ("village-night", "night", "-35,24"), ("village-sunset", "sunset", "iso"),
+])  # fmt: skip
+def test_the_look_has_not_changed(name: str, light: str, view: str) -> None:
+    image = renderer.draw(scene_of(village(), light), size=(240, 184), view=view)
+    path = GOLDEN / f"{name}.png"
+    if WRITE_GOLDEN:
+        Image.fromarray(image).save(path, optimize=True)
+    golden = np.asarray(Image.open(path).convert("RGB"))
+    difference = np.abs(blocks(image.astype(int)) - blocks(golden.astype(int)))
+    assert difference.mean() < 1.0
+    assert difference.max() < 16

@@ -1,0 +1,188 @@
+"""Where the picture is taken from: view names, and cameras fitted to the occupied voxels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.errors import UsageError
+from voxgen.scene import View, VoxelGrid
+
+Floats = NDArray[np.float64]
+
+FOV = 28.0  # vertical field of view, degrees: a long lens keeps the voxels' proportions
+FILL = 0.90  # share of the frame the scene takes in its limiting direction
+ISO_ELEVATION = math.degrees(math.atan(math.sqrt(0.5)))  # 35.264: all three axes equally long
+# name: azimuth, elevation, parallel projection
+VIEWS: dict[str, tuple[float, float, bool]] = {
+    "hero": (30.0, 26.0, False),
+    "iso": (45.0, ISO_ELEVATION, True),
+    "front": (0.0, 12.0, False),
+    "right": (90.0, 12.0, False),
+    "back": (180.0, 12.0, False),
+    "left": (-90.0, 12.0, False),
+    "top": (0.0, 90.0, True),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Camera:
+    """A camera in voxel units; eye, right, up and back are (3,) float64, the last three unit length.
+
+    half: half the frame's height, at distance 1 (perspective) or anywhere (parallel).
+    near, far: distances along the view that enclose the scene.
+    """
+
+    eye: Floats
+    right: Floats
+    up: Floats
+    back: Floats
+    half: float
+    aspect: float
+    parallel: bool
+    near: float
+    far: float
+
+    def project(self, points: NDArray[Any]) -> Floats:
+        """Points (..., 3) -> (..., 3): x and y in -1..1 inside the frame (y up), depth along the view."""
+        offset = points - self.eye
+        depth = -(offset @ self.back)
+        scale = self.half if self.parallel else self.half * depth
+        x = offset @ self.right / (scale * self.aspect)
+        y = offset @ self.up / scale
+        return np.stack([x, y, depth], axis=-1)
+
+    def rays(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[Floats, Floats]:
+        """Frame positions in -1..1 -> ray origins and (not normalised) directions, each (..., 3)."""
+        across = x[..., None] * (self.half * self.aspect) * self.right + y[..., None] * self.half * self.up
+        if self.parallel:
+            return self.eye + across, np.broadcast_to(-self.back, across.shape)
+        return np.broadcast_to(self.eye, across.shape), across - self.back
+
+    def projection(self, window: tuple[float, float, float, float] = (-1, 1, -1, 1)) -> Floats:
+        """Return the OpenGL projection matrix (4, 4) of part of the frame: left, right, bottom, top."""
+        left, right, bottom, top = window
+        near, far = self.near, self.far
+        matrix = np.zeros((4, 4))
+        if self.parallel:
+            matrix[0, 0], matrix[1, 1] = 1 / (self.half * self.aspect), 1 / self.half
+            matrix[2, 2], matrix[2, 3] = -2 / (far - near), -(far + near) / (far - near)
+            matrix[3, 3] = 1
+        else:
+            matrix[0, 0], matrix[1, 1] = 1 / (self.half * self.aspect), 1 / self.half
+            matrix[2, 2], matrix[2, 3] = -(far + near) / (far - near), -2 * far * near / (far - near)
+            matrix[3, 2] = -1
+        crop = np.eye(4)
+        crop[0, 0], crop[0, 3] = 2 / (right - left), -(right + left) / (right - left)
+        crop[1, 1], crop[1, 3] = 2 / (top - bottom), -(top + bottom) / (top - bottom)
+        return crop @ matrix
+
+    def pixels_per_voxel(self, points: NDArray[Any], height: int) -> float:
+        """How many pixels a voxel edge takes where the scene is nearest, in a frame `height` pixels high."""
+        if self.parallel:
+            return height / (2 * self.half)
+        return height / (2 * self.half * max(self.near_depth(points), 1e-6))
+
+    def near_depth(self, points: NDArray[Any]) -> float:
+        """Distance along the view to the nearest of some points."""
+        return float((-((points - self.eye) @ self.back)).min())
+
+
+def parse(view: str) -> tuple[View, bool]:
+    """Read a view: a name of VIEWS, "AZ,EL" or "AZ,EL,ZOOM"; the flag says parallel projection.
+
+    >>> parse("40,20")
+    (View(azimuth=40.0, elevation=20.0, zoom=1.0), False)
+
+    Raises UsageError for anything else.
+    """
+    name = view.strip().lower()
+    if name in VIEWS:
+        azimuth, elevation, parallel = VIEWS[name]
+        return View(azimuth, elevation), parallel
+    hint = f"one of {', '.join(VIEWS)}, or AZIMUTH,ELEVATION[,ZOOM] in degrees such as 30,25"
+    try:
+        numbers = [float(part) for part in name.split(",")]
+    except ValueError:
+        raise UsageError(f"{view[:60]!r} is not a view", hint) from None
+    if not 2 <= len(numbers) <= 3 or not all(math.isfinite(n) for n in numbers):
+        raise UsageError(f"{view[:60]!r} is not a view", hint)
+    return _checked(View(*numbers)), False
+
+
+def _checked(view: View) -> View:
+    """Return the view, or raise UsageError when its numbers make no picture."""
+    azimuth, elevation, zoom = view.azimuth or 0.0, view.elevation or 0.0, view.zoom
+    if not math.isfinite(azimuth) or not -90 <= elevation <= 90:
+        raise UsageError(
+            f"a view from elevation {elevation:g} is impossible", "elevation is -90 to 90 degrees"
+        )
+    if not 0.05 <= zoom <= 20:
+        raise UsageError(f"a zoom of {zoom:g} is out of range", "zoom is 0.05 to 20, 1 fits the scene")
+    return view
+
+
+def aim(view: str | View | None) -> tuple[float, float, float, bool]:
+    """Return azimuth, elevation, zoom and the parallel flag; what a view leaves open is the hero's."""
+    view, parallel = parse(view) if isinstance(view, str) else (_checked(view or View()), False)
+    azimuth, elevation, _ = VIEWS["hero"]
+    azimuth = azimuth if view.azimuth is None else view.azimuth
+    elevation = elevation if view.elevation is None else view.elevation
+    return azimuth, elevation, view.zoom, parallel
+
+
+def outline(grid: VoxelGrid) -> Floats:
+    """Return points (n, 3) whose convex hull encloses the occupied voxels: the ends of every column."""
+    filled = grid.indices != 0
+    columns = filled.any(axis=2)
+    x, y = np.nonzero(columns)
+    bottom = filled.argmax(axis=2)[x, y]
+    top = filled.shape[2] - filled[:, :, ::-1].argmax(axis=2)[x, y]
+    points = [np.stack([x + dx, y + dy, z], axis=-1) for dx in (0, 1) for dy in (0, 1) for z in (bottom, top)]
+    return np.concatenate(points).astype(np.float64)
+
+
+def direction(azimuth: float, elevation: float) -> Floats:
+    """Return the unit vector (3,) towards a place in the sky; azimuth as in Light."""
+    a, e = math.radians(azimuth), math.radians(elevation)
+    return np.array([math.cos(e) * math.sin(a), -math.cos(e) * math.cos(a), math.sin(e)])
+
+
+def fit(points: Floats, view: str | View | None, size: tuple[int, int]) -> Camera:
+    """Return a camera that shows all points (n, 3) in a frame of (width, height) pixels.
+
+    Zoom 1 fills 90 % of the frame in the direction that limits it; the scene is centred. Solved
+    exactly: in perspective each side of the frame is a plane, and the nearest eye is where two
+    opposite planes both touch the points.
+    """
+    azimuth, elevation, zoom, parallel = aim(view)
+    back = direction(azimuth, elevation)
+    a = math.radians(azimuth)
+    right = np.array([math.cos(a), math.sin(a), 0.0])
+    up = np.cross(back, right)
+    aspect = size[0] / size[1]
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    offset = points - centre
+    x, y, z = offset @ right, offset @ up, offset @ back
+    slope = math.tan(math.radians(FOV) / 2)
+    if parallel:
+        half = max(np.ptp(x) / aspect, np.ptp(y)) / 2 / (FILL * zoom)
+        eye = centre + right * ((x.max() + x.min()) / 2) + up * ((y.max() + y.min()) / 2)
+        distance = float(z.max()) + float(np.ptp(z)) + 10
+    else:
+        half = slope
+        tall, wide = slope * FILL, slope * FILL * aspect
+        east, west = (x + wide * z).max(), (-x + wide * z).max()
+        north, south = (y + tall * z).max(), (-y + tall * z).max()
+        distance = max((east + west) / (2 * wide), (north + south) / (2 * tall))
+        half /= zoom  # a longer lens: the perspective stays
+        eye = centre + right * ((east - west) / 2) + up * ((north - south) / 2)
+    eye = eye + back * distance
+    depth = distance - z
+    near, far = float(depth.min()), float(depth.max())
+    near, far = max(near - 1, 0.05 * near, 1e-2), far + 1
+    return Camera(eye, right, up, back, float(half), aspect, parallel, near, far)

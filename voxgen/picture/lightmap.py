@@ -1,0 +1,378 @@
+"""Light on the voxel faces, traced through the grid by a fragment shader.
+
+Light is baked at lattice points, not at faces: points at the corners (and between) that neighbouring
+faces of one plane share, each an average over the faces around it. Shared points leave no seams and
+need a quarter of the samples. Random numbers are seeded by place and direction, so a point gets the same
+light whether the visible faces are baked or all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from vtkmodules.vtkRenderingCore import vtkTexture
+
+from voxgen.errors import RenderError
+from voxgen.picture.mesher import CORNERS, TANGENTS, Faces
+from voxgen.picture.screen import LIMIT, Screen, Uniforms, paint, quads, refill, set_uniforms, shader, texture
+from voxgen.picture.sky import Sky
+from voxgen.picture.tone import to_linear
+from voxgen.scene import Indices, Material
+
+Floats = NDArray[np.float32]
+
+FREE = 16  # as in grid.glsl
+LAMPS = 4096  # entries of the lamp table
+TILE = (1024, 256)  # points per draw
+SAMPLES_PER_DRAW = 16  # of a full tile: keeps one draw short, for drivers that stop long ones
+ALBEDO = 0.92  # what the whitest paint throws back
+SUN, SOFT, SUN_MAP = 0, 1, 2  # kinds of light, as in bake.glsl
+
+
+class Volume:
+    """A grid made ready to trace: textures and uniforms that every tracing shader takes.
+
+    indices: (X, Y, Z), cropped to what is occupied; palette: material 0 is air.
+    """
+
+    def __init__(self, indices: Indices, palette: tuple[Material, ...], faces: Faces, sky: Sky) -> None:
+        self.shape = indices.shape
+        colors = to_linear(np.array([m.color for m in palette], np.float64) / 255)
+        self.albedo = (colors * ALBEDO).astype(np.float32)  # (materials, 3)
+        self.shown, self.emission = _glowing(colors, palette, faces, sky)
+        self.opacity = np.array([np.clip(m.opacity, 0, 1) for m in palette], np.float32)
+        self.metal = np.array([np.clip(m.metal, 0, 1) for m in palette], np.float32)
+        self.base = self.opacity[indices[:, :, 0]] >= 1  # (X, Y): what the scene stands on
+        cells, columns_log2, wide = _grid_image(indices, self.opacity)
+        lamps, count = _lamp_table(faces, self.emission)
+        palette_image = _palette_image(self.albedo, self.opacity, self.emission, self.metal)
+        self.textures: dict[str, vtkTexture] = {
+            "grid": texture(cells),
+            "palette": texture(palette_image),
+            "lamps": texture(lamps),
+        }
+        self.sun_map_points, sun_map = _sun_map_plan(indices.shape, sky)
+        side = int(np.sqrt(len(self.sun_map_points)))
+        self.textures["sun_map"] = texture(np.zeros((side, side, 3), np.float32))
+        x, y, z = indices.shape
+        self.uniforms: Uniforms = {
+            "size_x": x, "size_y": y, "size_z": z, "columns_log2": columns_log2, "wide": wide,
+            "lamp_count": count, "sun": tuple(sky.sun), "sun_light": tuple(sky.sun_light),
+            "sun_radius": sky.sun_radius, "zenith": tuple(sky.zenith), "horizon": tuple(sky.horizon),
+            "ground": tuple(sky.ground), "brightest": 18.0 / sky.exposure, "max_bounces": 3, "candidates": 6,
+            "lamp_every": sky.lamp_every,
+            **sun_map,
+        }  # fmt: skip
+
+
+def _glowing(
+    colors: NDArray[np.float64], palette: tuple[Material, ...], faces: Faces, sky: Sky
+) -> tuple[Floats, Floats]:
+    """How bright lamps are shown (exposed radiance), and what they emit (radiance); each (materials, 3).
+
+    A lamp is shown no brighter than keeps its colour; the light that it casts is much stronger, but less
+    so where much glows, as if the eye adapted.
+    """
+    glow = np.array([np.clip(m.glow, 0, 8) for m in palette], np.float64)
+    shown = colors * (1.5 * (1 - np.exp(-1.2 * glow)))[:, None]
+    share = float((glow * colors.max(axis=1))[faces.material].mean()) if len(faces) else 0.0
+    emission = colors * (glow * sky.glow / sky.exposure / (1 + 14 * share))[:, None]
+    return shown.astype(np.float32), emission.astype(np.float32)
+
+
+def _sun_map_plan(shape: tuple[int, ...], sky: Sky) -> tuple[Floats, Uniforms]:
+    """Lay a square of rays across the sun's view of a grid: their starts (n, 4), and the map's uniforms."""
+    a = np.cross(sky.sun, [0.0, 0.0, 1.0] if abs(sky.sun[2]) < 0.9 else [1.0, 0.0, 0.0])
+    a /= np.linalg.norm(a)
+    b = np.cross(sky.sun, a)
+    corners = np.array([[x, y, z] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])])
+    across = np.stack([corners @ a, corners @ b], axis=-1)
+    low, width = across.min(axis=0) - 1, float(np.ptp(across, axis=0).max()) + 2
+    side = int(np.clip(4 * width, 64, 768))
+    step, top = width / side, float((corners @ sky.sun).max()) + 1
+    u = low[0] + step * np.arange(side)
+    v = low[1] + step * np.arange(side)
+    points = np.zeros((side, side, 4), np.float32)
+    points[..., :3] = u[:, None] * a + (v[:, None] * b)[:, None, :] + top * sky.sun
+    plan: Uniforms = {
+        "sun_a": tuple(a), "sun_b": tuple(b), "sun_low": (low[0], low[1], 0.0), "sun_step": step,
+        "sun_side": side, "sun_top": top,
+    }  # fmt: skip
+    return points.reshape(-1, 4), plan
+
+
+def _grid_image(indices: Indices, opacity: Floats) -> tuple[NDArray[np.uint8], int, int]:
+    """Lay the z slices out side by side: (rows, columns, 1 or 2) uint8, log2 of slices in a row, wide."""
+    nx, ny, nz = indices.shape
+    log2 = 0
+    while (1 << log2) * nx < -(-nz // (1 << log2)) * ny:
+        log2 += 1
+    columns, rows = 1 << log2, -(-nz // (1 << log2))
+    if columns * nx > LIMIT or rows * ny > LIMIT:
+        raise RenderError(
+            f"a grid of {nx}x{ny}x{nz} cells does not fit the graphics memory's largest texture",
+            "512 cells a side fit; cut the scene, or build it at a smaller size",
+        )
+    wide = int(len(opacity) > 255 - FREE)
+    image = np.zeros((rows, columns, ny, nx, 1 + wide), np.uint8)
+    free = free_space(indices)
+    for z in range(nz):
+        layer = indices[:, :, z].T
+        code = np.where(layer > 0, layer.astype(np.uint32) + (FREE - 1), free[:, :, z].T)
+        image[z >> log2, z & (columns - 1), ..., 0] = code & 255
+        if wide:
+            image[z >> log2, z & (columns - 1), ..., 1] = code >> 8
+    return image.transpose(0, 2, 1, 3, 4).reshape(rows * ny, columns * nx, 1 + wide), log2, wide
+
+
+def free_space(indices: Indices) -> NDArray[np.uint8]:
+    """How many cells around each cell are empty on all sides, 0..15: (X, Y, Z) uint8.
+
+    The chessboard distance to the nearest voxel, less one. Grown on packed bits: one dilation a step,
+    counted in four bit planes.
+    """
+    nx, ny, nz = indices.shape
+    packed = np.packbits(indices != 0, axis=-1, bitorder="little")
+    filled = np.zeros((nx, ny, -(-packed.shape[2] // 8) * 8), np.uint8)
+    filled[..., : packed.shape[2]] = packed
+    words = filled.view("<u8")
+    planes = [np.zeros_like(words) for _ in range(4)]
+    for _ in range(FREE - 1):
+        words = _dilated(words)
+        carry = ~words
+        if not carry.any():
+            break
+        for plane in planes:
+            carry, plane[...] = plane & carry, plane ^ carry
+    free = np.zeros((nx, ny, nz), np.uint8)
+    for power, plane in enumerate(planes):
+        bits = np.unpackbits(plane.view(np.uint8), axis=-1, count=nz, bitorder="little")
+        free |= bits << np.uint8(power)
+    return free
+
+
+def _dilated(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Grow set bits by one cell in all 26 directions."""
+    one, top = np.uint64(1), np.uint64(63)
+    out: NDArray[np.uint64] = words | (words << one) | (words >> one)
+    out[..., 1:] |= words[..., :-1] >> top
+    out[..., :-1] |= words[..., 1:] << top
+    for axis in (0, 1):
+        before = out.copy()
+        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
+        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+        out[tuple(ahead)] |= before[tuple(behind)]
+        out[tuple(behind)] |= before[tuple(ahead)]
+    return out
+
+
+def _palette_image(albedo: Floats, opacity: Floats, emission: Floats, metal: Floats) -> Floats:
+    """Pairs of rows of 256 materials: colour and opacity; emission and metal. (2 rows, 256, 4)."""
+    rows = -(-len(opacity) // 256)
+    image = np.zeros((rows, 2, 256, 4), np.float32)
+    flat = np.zeros((rows * 256, 2, 4), np.float32)
+    flat[: len(opacity), 0, :3], flat[: len(opacity), 0, 3] = albedo, opacity
+    flat[: len(opacity), 1, :3], flat[: len(opacity), 1, 3] = emission, metal
+    image[:] = flat.reshape(rows, 256, 2, 4).transpose(0, 2, 1, 3)
+    return image.reshape(rows * 2, 256, 4)
+
+
+def _lamp_table(faces: Faces, emission: Floats) -> tuple[Floats, int]:
+    """Glowing faces, about as often as they are strong: (rows, 1024, 4) and the number of entries.
+
+    Pairs of texels: voxel and direction; material and weight (the inverse of its probability).
+    """
+    power = emission.max(axis=1)[faces.material].astype(np.float64)
+    glowing = np.flatnonzero(power > 0)
+    if not len(glowing):
+        return np.zeros((1, 1024, 4), np.float32), 0
+    share = power[glowing] / power[glowing].sum()
+    if len(glowing) <= LAMPS:
+        times = np.maximum(1, np.floor(share * LAMPS)).astype(np.int64)
+        weight = times.sum() / times
+    else:  # systematic resampling: evenly spaced marks along the running sum
+        times = np.diff(np.floor(np.cumsum(share) * LAMPS + 0.5).astype(np.int64), prepend=0)
+        weight = 1 / share
+    chosen = np.repeat(glowing, times)
+    count = len(chosen)
+    table = np.zeros((-(-count // 512) * 512, 2, 4), np.float32)
+    table[:count, 0, :3], table[:count, 0, 3] = faces.voxel[chosen], faces.direction[chosen]
+    table[:count, 1, 0], table[:count, 1, 1] = faces.material[chosen], np.repeat(weight, times)
+    return table.reshape(-1, 1024, 4), count
+
+
+class Baker:
+    """Traces light at points; one window and one shader for all bakes of a picture."""
+
+    def __init__(self, volume: Volume, sky: Sky) -> None:
+        width, height = TILE
+        self.screen = Screen(width, height)
+        whole = np.array([[[-1, 0, 0], [1, 0, 0], [1, 1, 0], [-1, 1, 0]]])
+        self.points = texture(np.zeros((height, width, 4), np.float32))
+        textures = {**volume.textures, "points": self.points}
+        self.actor = paint(quads(whole, whole[..., :2]), shader("grid", "bake"), "bake()", textures)
+        set_uniforms(self.actor, volume.uniforms)
+        self.screen.renderer.AddActor(self.actor)
+        flat = np.diag([1.0, 2.0, -0.1, 1.0])  # y 0..1 fills the window
+        flat[1, 3] = -1
+        self.screen.look((0, 0, 5), (0, 0, 0), (0, 1, 0), flat)
+        side = int(np.sqrt(len(volume.sun_map_points)))
+        facing = [-sky.sun[0], sky.sun[0], -sky.sun[1], sky.sun[1], -sky.sun[2], sky.sun[2], sky.sun[2]]
+        self.open_sun = np.maximum(facing, 0) * sky.sun_light.max()  # by direction
+        depth = self.bake(volume.sun_map_points, 0.0, SUN_MAP, 1)
+        refill(volume.textures["sun_map"], depth.reshape(side, side, 3))
+
+    def bake(self, points: Floats, spacing: float, kind: int, samples: int, start: int = 0) -> Floats:
+        """Return irradiance (n, 3) at points (n, 4): position in voxels, direction (6 is open ground).
+
+        A direction below 0 is left out: its light is 0. start is the number of the first sample.
+        """
+        wanted = points[:, 3] >= 0
+        if not wanted.all():
+            light = np.zeros((len(points), 3), np.float32)
+            light[wanted] = self.bake(points[wanted], spacing, kind, samples, start)
+            return light
+        width, height = TILE
+        out = np.zeros((len(points), 3), np.float32)
+        set_uniforms(self.actor, {"spacing": float(spacing), "kind": kind})
+        for low in range(0, len(points), width * height):
+            part = points[low : low + width * height]
+            image = np.full((height * width, 4), -1, np.float32)
+            image[: len(part)] = part
+            refill(self.points, image.reshape(height, width, 4))
+            # draw no more rows than there are points: an idle fragment costs a few microseconds
+            self.actor.SetScale(1, -(-len(part) // width) / height, 1)
+            total = out[low : low + len(part)]
+            step = min(128, SAMPLES_PER_DRAW * (width * height // len(part)))
+            for first in range(0, samples, step):
+                count = min(step, samples - first)
+                set_uniforms(self.actor, {"first": start + first, "samples": count})
+                total += self.screen.shoot().reshape(-1, 4)[: len(part), :3]
+        return out / np.float32(samples)
+
+    def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
+        """Return the sun's irradiance (n, 3): a few samples settle what is fully lit or fully in shade."""
+        few = min(4, samples)
+        light = self.bake(points, spacing, SUN, few)
+        direction = np.clip(points[:, 3].astype(np.intp), 0, 6)
+        share = light.max(axis=1) / np.maximum(self.open_sun[direction], 1e-6)
+        unsure = (share > 0.01) & (share < 0.97) if samples > few else np.zeros(len(points), bool)
+        more = self.bake(points[unsure], spacing, SUN, samples - few, few)
+        light[unsure] += (more - light[unsure]) * np.float32((samples - few) / samples)
+        return light
+
+    def close(self) -> None:
+        """Give the window back."""
+        self.screen.close()
+
+
+def lattice(faces: Faces, parts: int) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the points (m, 4) that divide faces into parts, and which of them each face has.
+
+    The second array is (n, parts + 1, parts + 1): along the face's first and second tangent.
+    """
+    bits = 20
+    steps = np.arange(parts + 1)
+    key = np.zeros((len(faces), parts + 1, parts + 1), np.int64)
+    for direction in range(6):
+        rows = np.flatnonzero(faces.direction == direction)
+        axis, side = divmod(direction, 2)
+        u, v = TANGENTS[axis]
+        voxel = faces.voxel[rows].astype(np.int64)[:, None, None, :] * parts
+        place = np.broadcast_to(voxel, (len(rows), parts + 1, parts + 1, 3)).copy()
+        place[..., axis] += side * parts
+        place[..., u] += steps[:, None]
+        place[..., v] += steps
+        packed = (place[..., 0] << (2 * bits)) | (place[..., 1] << bits) | place[..., 2]
+        key[rows] = (direction << (3 * bits)) | packed
+    ordered = np.sort(key, axis=None)
+    ordered = ordered[np.diff(ordered, prepend=-1) > 0]
+    mask = (1 << bits) - 1
+    parts_of = [ordered >> (2 * bits) & mask, ordered >> bits & mask, ordered & mask]
+    points = np.stack([*(p / parts for p in parts_of), ordered >> (3 * bits)], axis=-1).astype(np.float32)
+    return points, np.searchsorted(ordered, key)
+
+
+def light_faces(
+    baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, samples: dict[str, int]
+) -> Floats:
+    """Irradiance (n, parts + 1, parts + 1, 3) on faces, at the points of their lattice.
+
+    Many points get fewer samples each, at least `fewest`, and are averaged with their neighbours instead.
+    """
+    out = np.zeros((len(faces), parts + 1, parts + 1, 3), np.float32)
+    lit = np.flatnonzero(_facing(faces.direction, sky.sun))
+    points, index = lattice(faces.pick(lit), parts)
+    wide = round(8 * sky.sun_radius)  # a large soft sun needs more samples, and bears some blur
+    light = baker.bake_sun(points, 1 / parts, samples["sun"] * (1 + wide))
+    for _ in range(wide):
+        light = smoothed(light, index)
+    out[lit] = light[index]
+    coarse = samples["soft_parts"]
+    points, index = lattice(faces, coarse)
+    count = int(np.clip(samples["paths"] / max(len(points), 1), fewest, samples["soft"]))
+    light = baker.bake(points, 1 / coarse, SOFT, count)
+    for _ in range(1 + max(0, round(np.log2(64 / count)))):
+        light = smoothed(light, index)
+    out += _resampled(light[index], parts + 1)
+    return out
+
+
+def smoothed(light: Floats, index: NDArray[np.intp]) -> Floats:
+    """Average lattice values (m, 3) with their neighbours on the same faces: index (n, q, q).
+
+    Each point takes the mean of the means of the quads around it: on a plane the binomial 3 x 3
+    filter, and nothing crosses a wall.
+    """
+    quads_of = np.stack([index[:, :-1, :-1], index[:, 1:, :-1], index[:, :-1, 1:], index[:, 1:, 1:]], axis=-1)
+    corners = quads_of.reshape(-1, 4)
+    times = np.bincount(corners.ravel(), minlength=len(light))
+    out = np.zeros_like(light)
+    for channel in range(3):
+        mean = light[corners, channel].mean(axis=1, dtype=np.float64)
+        out[:, channel] = np.bincount(corners.ravel(), np.repeat(mean, 4), len(light)) / times
+    return out
+
+
+def atlas(maps: Floats, direction: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Lay maps (n, side, side, c) of faces side by side: an image (H, W, c), corner coordinates (n, 4, 2).
+
+    Coordinates run from texel centre to texel centre, so neighbours in the atlas never mix.
+    """
+    count, side, _, channels = maps.shape
+    columns = max(1, int(np.ceil(np.sqrt(count))))
+    rows = max(1, -(-count // columns))
+    image = np.zeros((rows * columns, side, side, channels), np.float32)
+    image[:count] = maps
+    image = image.reshape(rows, columns, side, side, channels).transpose(0, 2, 1, 3, 4)
+    image = image.reshape(rows * side, columns * side, channels)
+    number = np.arange(count)
+    corner = np.stack([number % columns, number // columns], axis=-1)[:, None, :] * side
+    texel = corner + 0.5 + _CORNER_UV[direction] * (side - 1)
+    return image, (texel / [columns * side, rows * side]).astype(np.float32)
+
+
+# where each corner of a face lies in its map: along the second tangent (columns), the first (rows)
+_CORNER_UV = np.stack([CORNERS[d][:, list(TANGENTS[d // 2][::-1])] for d in range(6)])
+
+
+def _facing(direction: NDArray[np.uint8], sun: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which faces look towards the sun, or a little past its edge."""
+    signed = np.stack([-sun, sun], axis=-1).reshape(-1)  # as in Mesh: -x, +x, -y, +y, -z, +z
+    facing: NDArray[np.bool_] = (signed > -0.25)[direction]
+    return facing
+
+
+def _resampled(image: Floats, side: int) -> Floats:
+    """Resample (n, q, q, 3) to (n, side, side, 3), corners to corners, bilinear."""
+    q = image.shape[1]
+    if q == side:
+        return image
+    t = np.linspace(0, q - 1, side)
+    low = np.minimum(t.astype(int), q - 2)
+    weight = (t - low).astype(np.float32)
+    rows = image[:, low] * (1 - weight)[:, None, None] + image[:, low + 1] * weight[:, None, None]
+    out: Any = rows[:, :, low] * (1 - weight)[:, None] + rows[:, :, low + 1] * weight[:, None]
+    return np.asarray(out, np.float32)

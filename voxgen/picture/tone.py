@@ -1,0 +1,122 @@
+"""From light to pixels: sRGB, tone mapping, background, stars and bloom (numpy only)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+# Bright colours are compressed in a space whose channels are mixed a little, so that they run towards
+# white instead of shifting in hue: the idea of T. Sobotka's AgX. Below SHOULDER nothing is compressed:
+# there the picture shows the palette's own colours.
+MIX = 0.05
+SHOULDER = 0.6
+VIVIDNESS = 1.04
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_MIXED = ((1 - 3 * MIX) * np.eye(3) + MIX).astype(np.float32)
+_UNMIXED = np.linalg.inv(_MIXED).astype(np.float32)
+
+
+def to_linear(srgb: NDArray[Any]) -> NDArray[Any]:
+    """SRGB 0..1 -> linear light 0..1 (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(linear: NDArray[Any]) -> NDArray[Any]:
+    """Linear light -> sRGB, negative light as 0."""
+    linear = np.maximum(linear, 0)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+_SRGB = to_srgb(np.linspace(0, 1, 1 << 14)).astype(np.float32)  # the curve as a table, many times faster
+
+
+def tone_map(light: NDArray[Any]) -> Image:
+    """Exposed linear light (..., 3), any brightness -> sRGB 0..1 float32; a lit white is about 1."""
+    x = np.maximum(light.astype(np.float32), 0)
+    grey = (x @ _LUMA)[..., None]
+    x = np.maximum(grey + np.float32(VIVIDNESS) * (x - grey), 0)
+    x = x @ _MIXED
+    room = np.float32(1 - SHOULDER)
+    np.copyto(x, 1 - room * np.exp((SHOULDER - np.maximum(x, SHOULDER)) / room), where=x > SHOULDER)
+    x = x @ _UNMIXED
+    return np.asarray(_SRGB[(np.clip(x, 0, 1) * (len(_SRGB) - 1) + 0.5).astype(np.int32)], np.float32)
+
+
+def peak(image: Image) -> Image:
+    """Return the largest channel of (..., 3) as (..., 1); a reduction over so short an axis is slow."""
+    largest: Image = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+    return largest[..., None]
+
+
+def gradient(top: Floats, bottom: Floats, size: tuple[int, int]) -> Image:
+    """Background (H, W, 3) sRGB 0..1 between two colours, row 0 at the top; a little darker far out."""
+    width, height = size
+    y, x = np.linspace(0, 1, height, dtype=np.float32), np.linspace(-0.5, 0.5, width, dtype=np.float32)
+    ramp = (3 * y**2 - 2 * y**3)[:, None, None]
+    image = (top + (bottom - top) * ramp).astype(np.float32)
+    distance = ((x**2 * np.float32(1.1))[None, :] + ((y - np.float32(0.45)) ** 2)[:, None]) / np.float32(0.6)
+    shade = np.float32(1.03) - np.float32(0.13) * np.minimum(distance, np.float32(1.5))
+    return np.minimum(image * shade[..., None], np.float32(1))
+
+
+def add_stars(image: Image) -> Image:
+    """Scatter stars over the upper part of a picture (H, W, 3), always the same ones."""
+    height, width, _ = image.shape
+    count = int(np.clip(height * width / 3800, 40, 320))
+    number = np.arange(1, 5 * count + 1, dtype=np.uint64).reshape(count, 5).T
+    noise = (_mixed(number) >> np.uint64(11)).astype(np.float64) / 2**53  # (5, stars)
+    y = (noise[0] ** 1.4 * height * 0.8).astype(int)
+    x = (noise[1] * width).astype(int)
+    glow = (noise[2] ** 4 * 0.85 + 0.08) * (1 - y / height)
+    tint = np.stack([0.85 + 0.15 * noise[3], np.full(count, 0.93), 0.85 + 0.15 * noise[4]], -1)
+    out = image.copy()
+    side = max(1, round(height / 700))
+    for dy in range(side):
+        for dx in range(side):
+            rows, columns = np.minimum(y + dy, height - 1), np.minimum(x + dx, width - 1)
+            out[rows, columns] += (glow[:, None] * tint).astype(np.float32)
+    return np.clip(out, 0, 1)
+
+
+def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash integers: the SplitMix64 finisher (Steele, Lea & Flood, 2014)."""
+    with np.errstate(over="ignore"):
+        z = number * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def add_bloom(image: Image, glow: Image, strength: float) -> Image:
+    """Let glowing things bleed over a picture (H, W, 3); glow is halved twice; both sRGB 0..1."""
+    height, width, _ = image.shape
+    wide = 0.6 * blur(glow, max(1, height // 880)) + 0.9 * blur(glow, max(2, height // 200))
+    wide = blur(wide.repeat(2, axis=0).repeat(2, axis=1), 1)
+    wide = wide.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    bloomed: Image = image + (1 - image) * np.clip(np.float32(strength) * wide, 0, 1)
+    return bloomed
+
+
+def halved(image: Image) -> Image:
+    """Average 2 x 2 pixels of (H, W, C); an odd edge repeats."""
+    height, width, _ = image.shape
+    image = np.pad(image, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
+    return (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]) / np.float32(4)
+
+
+def blur(image: Image, radius: int) -> Image:
+    """Blur (H, W, C) by three box filters, close to a Gaussian; edges repeat."""
+    for _ in range(3):
+        for axis in (0, 1):
+            pad = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
+            wide, length = np.pad(image, pad, mode="edge"), image.shape[axis]
+            image = wide.take(range(length), axis)
+            for shift in range(1, 2 * radius + 1):
+                image += wide.take(range(shift, shift + length), axis)
+            image /= np.float32(2 * radius + 1)
+    return image
