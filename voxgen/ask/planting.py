@@ -1,0 +1,173 @@
+"""What stands on the ground: trees at the back, things beside paths, life everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voxgen.ask.draft import Draft
+from voxgen.ask.layout import Zone, between, pick, roll, shuffled
+from voxgen.ask.stock import parts
+
+ZONES: dict[str, list[Zone]] = {
+    "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
+    "side": [(0.05, 0.3, 0.3, 0.95), (0.7, 0.5, 0.95, 0.95)],
+    "middle": [(0.12, 0.25, 0.88, 0.75)],
+    "front": [(0.07, 0.07, 0.93, 0.42)],
+    "left": [(0.05, 0.08, 0.45, 0.6)],
+    "right": [(0.55, 0.08, 0.95, 0.6)],
+    "edge": [
+        (0.09, 0.3, 0.13, 0.88),
+        (0.1, 0.85, 0.9, 0.89),
+        (0.87, 0.1, 0.91, 0.88),
+        (0.1, 0.09, 0.9, 0.13),
+    ],
+    "any": [(0.06, 0.06, 0.94, 0.94)],
+}
+LEAVES = {
+    "spring": {"green": ["green", "lime"], "lime": ["lime"]},
+    "autumn": {
+        "green": ["crimson", "orange", "amber", "red"],
+        "lime": ["amber", "yellow", "orange"],
+        "pink": ["crimson", "orange"],
+    },
+    "winter": {
+        "green": ["frost"],
+        "lime": ["frost"],
+        "pink": ["frost"],
+        "pine": ["frost"],
+        "crimson": ["frost"],
+        "hedge": ["frost"],
+    },
+}
+
+
+def leaf_of(draft: Draft, name: str) -> dict[str, str]:
+    """Return the leaf slot of a plant as the season has it; ever-greens keep theirs in autumn."""
+    stock = parts()[name]
+    own = stock.get("slots", {}).get("leaf")
+    if own is None or "leaf" in draft.slots:
+        return {}
+    season = draft.recipe.get("season", "")
+    choices = LEAVES.get(season, {}).get(own)
+    if season == "autumn" and "tree" not in stock["tags"]:
+        choices = None
+    if choices:
+        return {"leaf": pick(draft.rng, choices)}
+    if not season and own == "green" and draft.rng.random() < 0.35 and "tree" in stock["tags"]:
+        return {"leaf": "lime"}
+    return {}
+
+
+def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str) -> int:
+    """Stand so many of a part in a zone, where there is room and it hides nothing; return how many stand."""
+    stock = parts()[name]
+    wide, deep, tall = stock["size"]
+    crown = max(wide, deep) / 2 if tall > 9 else 0
+    stand = 0
+    for _ in range(count):
+        if zone in draft.plot.zones:
+            stand += _drop(draft, name, zone, slots)
+            continue
+        spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, stock, crown)
+        if spot is None:
+            continue
+        x, y, turn = spot
+        leaves = {k: v for k, v in leaf_of(draft, name).items() if k in stock["slots"]}
+        draft.stand(name, x, y, None, turn, **{**leaves, **slots})
+        stand += 1
+    return stand
+
+
+def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
+    """Stand a part in one of the plot's own zones (sea, beach, water); say whether there was room."""
+    plot, stock = draft.plot, parts()[name]
+    afloat = "water" in zone or "sea" in zone
+    for _ in range(200):
+        x, y = (
+            round(between(draft.rng, 0.04, 0.96) * plot.width),
+            round(between(draft.rng, 0.04, 0.96) * plot.depth),
+        )
+        reach = max(stock["size"][:2]) / 2 if afloat else stock["foot"]
+        if not plot.zones[zone](x, y) or plot.busy(x, y, reach):
+            continue
+        tall = stock["size"][2]
+        if not (tall > 9 and (plot.hides(x, y, reach, tall) or not plot.clear_above(x, y, reach))):
+            z = draft.afloat(x, y) if afloat else draft.ashore(x, y)
+            quarter = (
+                90 + 180 * roll(draft.rng, 0, 1) if "vehicle" in stock["tags"] else 90 * roll(draft.rng, 0, 3)
+            )
+            draft.stand(name, x, y, z, quarter, **slots)  # vessels show their side
+            plot.claim(x, y, reach)
+            return True
+    return False
+
+
+def _in_zone(draft: Draft, zone: str, stock: dict[str, Any], crown: float) -> tuple[float, float, int] | None:
+    """Return a place and a turn somewhere in one of the zone's areas."""
+    wide, deep, tall = stock["size"]
+    half = max(wide, deep) / 2
+    for area in shuffled(draft.rng, ZONES.get(zone, ZONES["any"])):
+        spot = draft.plot.find(draft.rng, stock["foot"] + 0.5, area, tall if tall > 6 else 0, crown)
+        if spot and half <= spot[0] < draft.plot.width - half and half <= spot[1] < draft.plot.depth - half:
+            turn = 90 * roll(draft.rng, 0, 3) if {"plant", "animal", "land"} & set(stock["tags"]) else 0
+            return (*spot, turn)
+    return None
+
+
+def _beside_path(draft: Draft, stock: dict[str, Any]) -> tuple[float, float, int] | None:
+    """Return a place next to a path, turned towards it."""
+    reach = stock["foot"] + 3.6
+    for _ in range(40 if draft.plot.trails else 0):
+        trail = pick(draft.rng, draft.plot.trails)
+        x, y = pick(draft.rng, trail[6:-6] or trail)
+        side = -1 if draft.rng.random() < 0.5 else 1
+        if draft.plot.free(x + side * reach, y, stock["foot"]):
+            return round(x + side * reach), round(y), 90 if side < 0 else 270
+    return None
+
+
+def grove(draft: Draft, kinds: list[str], count: int, zone: str = "back") -> None:
+    """Plant a mixed group of trees: mostly the first kind, tall ones before small ones."""
+    names = [kinds[0] if draft.rng.random() < 0.45 else pick(draft.rng, kinds) for _ in range(count)]
+    for name in sorted(names, key=lambda n: -parts()[n]["size"][2]):
+        plant(draft, name, 1, zone)
+
+
+def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
+    """Stand the recipe's extras: [part, count, zone], with slots where a fourth item gives them.
+
+    What finds no room in its zone is tried everywhere, then remembered in draft.missing.
+    """
+    for name, count, zone, *rest in wishes:
+        slots = rest[0] if rest else {}
+        picked = {k: pick(draft.rng, v) if isinstance(v, list) else v for k, v in slots.items()}
+        stand = plant(draft, name, count, zone, **picked)
+        if not stand and zone not in draft.plot.zones:
+            stand = plant(draft, name, 1, "any", **picked)
+        if not stand:
+            draft.missing.append(name)
+
+
+def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
+    """Let birds and balloons fly beside what is tall, butterflies over the beds."""
+    plot, rng = draft.plot, draft.rng
+    near = name == "butterfly"
+    for i in range(count):
+        for _ in range(40):
+            share = between(rng, 0.15, 0.85) if near else between(rng, 0.06, 0.3) + 0.64 * (i % 2)
+            x, y = (
+                share * plot.width,
+                between(rng, 0.12, 0.6) * plot.depth + (0 if near else 0.32 * plot.depth),
+            )
+            reach = max(parts()[name]["size"][:2]) / 2
+            if (
+                plot.clear_above(x, y, reach + 2)
+                and reach < x < plot.width - reach
+                and reach < y < plot.depth - reach
+            ):
+                wing = pick(rng, ("yellow", "sky", "orange", "white"))
+                cloth = pick(rng, ("red", "blue", "amber", "purple", "teal"))
+                z = draft.level + roll(rng, low, high)
+                draft.stand_in_air(name, x, y, z, 90 * roll(rng, 0, 3), wing=wing, cloth=cloth)
+                plot.crowns.append((x, y, reach))
+                break

@@ -1,0 +1,136 @@
+"""A city street: a row of houses, pavements, a road with traffic, lamps and people."""
+
+from __future__ import annotations
+
+from voxgen.ask.draft import Draft
+from voxgen.ask.layout import Plot, between, pick, roll, shuffled
+from voxgen.ask.stock import parts
+
+WALLS = {
+    "townhouse": ["brick", "slate", "clay", "teal", "amber", "gray"],
+    "cafe": ["cream", "sand", "pink", "sky"],
+    "tower_block": ["slate", "gray", "teal", "purple"],
+}
+SIGNS = ["neon_pink", "neon_cyan", "neon_yellow", "neon_violet"]
+PAINTS = ["red", "amber", "blue", "white", "teal", "black", "purple"]
+
+
+def street_plot(width: int, depth: int, level: int) -> Plot:
+    """Return the plot of a street: a rectangle."""
+
+    def inside(x: float, y: float, margin: float) -> bool:
+        return margin < x < width - 1 - margin and margin < y < depth - 1 - margin
+
+    return Plot(width, depth, level, inside)
+
+
+def compose_street(draft: Draft) -> None:
+    """Lay road and pavements, build the row of houses, park the cars, light the lamps."""
+    w, d, h = draft.plot.width, draft.plot.depth, draft.level
+    kerb = round(d * 0.54)  # y where the far pavement begins
+    near = round(d * 0.2)  # y where the near pavement ends
+    draft.lay("street", near=near, kerb=kerb, lane=(near + kerb) // 2)
+    row = kerb + 9
+    _build_row(draft, row)
+    _drive(draft, near, kerb)
+    focal = draft.recipe.get("focal")
+    if focal:
+        draft.stand(focal[0], w * 0.52, (near + kerb) / 2, h + 1, **draft.recipe.get("focal_slots", {}))
+    for x in range(9, w - 6, 24):
+        draft.stand("street_lamp", x, kerb + 2, h + 2)
+        draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
+    _line_pavements(draft, near, kerb)
+    _furnish(draft, near, kerb)
+
+
+def _build_row(draft: Draft, row: int) -> None:
+    """Build houses side by side from left to right; a strip of park fills the rest."""
+    w, d, h, rng = draft.plot.width, draft.plot.depth, draft.level, draft.rng
+    kinds = shuffled(
+        rng, ["tower_block", "townhouse", "cafe", "townhouse", "cafe", "tower_block", "townhouse"]
+    )
+    signs = shuffled(rng, SIGNS)
+    x, i, last = 2, 0, ""
+    while i < len(kinds):
+        name = kinds[i]
+        wide, deep, _ = parts()[name]["size"]
+        if x + wide > w - 2 or row + deep > d:
+            break
+        wall = pick(rng, [c for c in WALLS[name] if c != last])
+        cloth, roof = pick(rng, ("red", "teal", "blue", "amber")), pick(rng, ("clay", "slate", "red"))
+        at = (x + wide // 2, row + deep // 2, h + 2)
+        draft.stand(name, *at, wall=wall, sign=signs[i % 4], cloth=cloth, roof=roof)
+        draft.plot.claim_box(x, row, x + wide, row + deep)
+        x, i, last = x + wide + roll(rng, 0, 1), i + 1, wall
+    while x + 11 < w:
+        draft.stand("street_tree", x + 6, row + 5, h + 2)
+        draft.stand("bench", x + 6, row + 16 if row + 18 < d else row - 4, h + 2)
+        x += 12
+
+
+def _drive(draft: Draft, near: int, kerb: int) -> None:
+    """Put cars and a bus into the two lanes, heading their own way."""
+    w, h, rng = draft.plot.width, draft.level, draft.rng
+    quarter = (kerb - near) / 4
+    for lane, turn in ((near + quarter, 0), (kerb - quarter, 180)):
+        x = between(rng, 10, 18)
+        while x < w - 12:
+            name = "bus" if rng.random() < 0.22 else "car"
+            wide = parts()[name]["size"][0]
+            if x + wide / 2 > w - 3:
+                break
+            draft.stand(
+                name,
+                x + wide / 2 - 8,
+                lane,
+                h + 1,
+                turn,
+                body=pick(rng, draft.recipe.get("paints") or PAINTS),
+            )
+            x += wide + between(rng, 7, 20)
+
+
+def _line_pavements(draft: Draft, near: int, kerb: int) -> None:
+    """Set trees, benches, people and small things along both pavements."""
+    w, h, rng = draft.plot.width, draft.level, draft.rng
+    for i, x in enumerate(range(15, w - 8, 24)):
+        if near > 13:
+            draft.stand("street_tree", x, near - 6, h + 2)
+            draft.stand("bench", x + 13, near - 9, h + 2, 180)
+            if i % 2:
+                draft.stand("pot", x + 6, near - 4, h + 2, bloom=pick(rng, ("rose", "red", "lavender")))
+    draft.stand("post_box", 5, near - 5, h + 2)
+    draft.stand("hydrant", 10, near - 3, h + 2)
+    draft.stand("traffic_light", w - 11, kerb + 2, h + 2)
+    draft.stand("traffic_light", w - 26, near - 2, h + 2, 180)
+    for _ in range(round(w / 12)):
+        y = kerb + roll(rng, 4, 7) if rng.random() < 0.55 else roll(rng, 3, max(4, near - 12))
+        x = roll(rng, 5, w - 6)
+        if not draft.plot.busy(x, y, 2):
+            draft.stand(
+                "person",
+                x,
+                y,
+                h + 2,
+                90 * roll(rng, 0, 3),
+                shirt=pick(rng, PAINTS),
+                hair=pick(rng, ("brown", "amber", "black")),
+            )
+    draft.stand("dog", roll(rng, 20, w - 20), kerb + 6, h + 2, 90, fur=pick(rng, ("wood", "white", "black")))
+
+
+def _furnish(draft: Draft, near: int, kerb: int) -> None:
+    """Stand what the prompt names on the pavements, where there is room."""
+    w, rng = draft.plot.width, draft.rng
+    for name, count, _, *rest in draft.recipe.get("extras", []):
+        foot = parts()[name]["foot"]
+        slots = {k: pick(rng, v) if isinstance(v, list) else v for k, v in (rest[0] if rest else {}).items()}
+        stand = 0
+        for _ in range(60):
+            x = roll(rng, 4 + foot, w - 5 - foot)
+            y = roll(rng, foot + 1, near - foot - 1) if near > 2 * foot + 2 else kerb + 5
+            if stand < count and not draft.plot.busy(x, y, foot):
+                draft.stand(name, x, y, draft.level + 2, 90 * roll(rng, 0, 3), **slots)
+                stand += 1
+        if not stand:
+            draft.missing.append(name)
