@@ -167,13 +167,9 @@ def _at_match(text: str, rng: random.Random, pattern: str, template: str) -> str
 
 
 def wrap(text: str, rng: random.Random) -> str:
-    around = [
-        "Here it is:\n```json\n{}\n```\nEnjoy!",
-        '<think>A plan {{"a": 1}}.</think>\n{}',
-        "Sure!\n\n{}",
-        "```\n{}",
-    ]
-    before, after = rng.choice(around).replace("{{", "{").replace("}}", "}").rsplit("{}", 1)
+    fence, plan = "Here it is:\n```json\n", '<think>A plan {"a": 1}.</think>\n'
+    around = [(fence, "\n```\nEnjoy!"), (fence, ""), (plan, ""), ("Sure!\n\n", "\n\nEnjoy!")]
+    before, after = rng.choice(around)
     return before + text + after
 
 
@@ -188,7 +184,7 @@ DAMAGES = [
 
 
 def pieces(document: Any) -> Counter[str]:
-    """The parts of a scene that can be lost: colours, parts, steps, the title and the rest, each as text."""
+    """List what of a scene can be lost, colours, parts, steps and the rest, each as text."""
     found: Counter[str] = Counter()
     if not isinstance(document, dict):
         return found
@@ -232,7 +228,7 @@ def survival(
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """The fastest of three runs."""
+    """Time a call: the fastest of three runs, in seconds of this process."""
     times = []
     for _ in range(3):
         start = time.process_time()
@@ -267,16 +263,19 @@ def cut_ratio() -> float:
     return seconds(lambda: parse(text[:-25])) / seconds(lambda: json.loads(text))
 
 
+UNITS = (  # what the inputs made to be slow repeat
+    r"""[ { ( ] } {"a": {"a":[ [" " ' \" \ {"a [[1, {'a "a" {y} {[( <think> </think> ```json"""
+    r""" /* // <!-- # ... … 1+ (1+ 9** 1e - , : ; = a( range( [1 ["a"+ "a"*9, ` “ „ {"a":1,"a":2} [{"a":1}"""
+    r""" {"build":[{"box":[[0,0,0],[1,1,1 x:[ "size":[ {'it's':'that's'}, \ud800 for\ x\ in\ range(9) <a"""
+    r''' f(){return[ {"a":"b","c', minecraft: 0x 1 9 a a.b( .repeat(9) * &quot; {{ '"' ""a""'''
+)
+
+
 def nasty() -> dict[str, str]:
-    """Inputs of 32 kB made to be slow."""
+    """Make inputs of 32 kB that are meant to be slow."""
     kilo = 32_000
-    units = [
-        "[", "{", "(", "]", "}", '{"a":', '{"a":[', '["', '"', "'", '\\"', "\\", '{"a', "[[1,", "{'a", '"a" ', "it's ", "{y} ",
-        "[x, z] ", "{[(", "<think>", "</think>", "```\n", "```json\n{", "/*", "//", "<!--", "#", "...", "…", "1+", "(1+", "9**",
-        "1e", "-", ",", ":", ";", "=", "a(", "range(", "[1 ", '["a"+', '"a"*9,', "{a:b ", "data: {}\n", "\n", "\u2028", "`", "“",
-        '{"a":1,"a":2}', '[{"a":1}', '{"build":[{"box":[[0,0,0],[1,1,1', "x: [", '"size": [', "{'it's': 'that's'}, ",
-        "\\ud800", "for x in range(9) ", "function f(){ return [", '{"a":"b","c', "minecraft:", "0x", "<a ", "},\n{",
-    ]  # fmt: skip
+    lines = ["data: {}\n", "```\n", "},\n{", "«a,\n"]
+    units = [*UNITS.split(" "), *lines, " ", "\n", "\u2028", "it's ", "[x, z] ", "{a:b "]
     texts = {unit: unit * (kilo // len(unit)) for unit in units}
     rest = {f"[{unit}": "[" + text for unit, text in texts.items()}
     rest |= {'{"build":[' + unit: '{"size":[1,1,1],"build":[' + text for unit, text in texts.items()}
@@ -287,7 +286,7 @@ def nasty() -> dict[str, str]:
 
 
 def slowest() -> tuple[float, str]:
-    """The worst time over the nasty inputs, and which."""
+    """Find the worst time over the nasty inputs, and which it is."""
     worst = (0.0, "")
     for name, text in nasty().items():
         start = time.process_time()

@@ -82,8 +82,8 @@ def test_a_valid_document_comes_back_equal() -> None:
         "let": {"n": 8, "r": "n/2"},
         "functions": {"f(x,y)": "x*y"},
         "textures": {"stone": [{"when": "z>3", "of": {"a": 1, "b": 2}}, {"of": "a"}]},
-        "parts": {**PARTS, "rug": {"layers": ["ab/ba"]}, "p": {"size": ["n", 1, 1], "params": {"h": 3, "m": "a"},
-                  "build": VALID_STEPS}},
+        "parts": {**PARTS, "rug": {"layers": ["ab/ba"]},
+                  "p": {"size": ["n", 1, 1], "params": {"h": 3, "m": "a"}, "build": VALID_STEPS}},
         "build": VALID_STEPS, "origin": {"prompt": "x"}, "credits": ["anything"],
     }  # fmt: skip
     before = copy.deepcopy(document)
@@ -315,7 +315,8 @@ def test_a_material_written_out_in_a_step_joins_the_palette() -> None:
         ({"a": "#3fa34d80"}, {"a": {"color": "#3fa34d", "opacity": 0.502}}),
         ({"a": {"rgb": [10, 20, 30], "alpha": 0.5, "emissive": True}},
          {"a": {"color": "#0a141e", "opacity": 0.5, "glow": 1.0}}),
-        ({"a": {"color": "red", "opacity": 80, "glow": 9}}, {"a": {"color": "#ff0000", "opacity": 0.8, "glow": 3}}),
+        ({"a": {"color": "red", "opacity": 80, "glow": 9}},
+         {"a": {"color": "#ff0000", "opacity": 0.8, "glow": 3}}),
         ({"a": "minecraft:oak_log[axis=y]"}, {"a": "#6d5533"}),
         ({"a": "dark green", "none": None}, {"a": "#006400"}),
         ({"colors": {"a": "red"}}, {"a": "red"}),
@@ -558,7 +559,8 @@ def test_what_is_no_colour_is_none(value: Any) -> None:
 
 
 def test_shades_are_darker_and_lighter_than_the_colour() -> None:
-    dark, plain, light = (sum(read_color(f"{shade} cream")[0]) for shade in ("dark", "", "light"))  # type: ignore[index]
+    found = [read_color(f"{shade} cream") for shade in ("dark", "", "light")]
+    dark, plain, light = (sum(color[0]) for color in found if color)
     assert dark < plain < light
 
 
@@ -566,7 +568,9 @@ def test_a_material_is_clamped_and_never_missing() -> None:
     assert read_material("m", {"color": "red", "opacity": 7, "glow": 9, "metal": -1}) == Material(
         "m", (255, 0, 0), 1, 3, 0
     )
-    assert read_material("moss", {"color": "??"}).color == guess_material("moss", ())[0].color  # type: ignore[union-attr]
+    guess, _ = guess_material("moss", ())
+    assert isinstance(guess, Material)
+    assert read_material("moss", {"color": "??"}).color == guess.color
 
 
 @pytest.mark.parametrize(
@@ -693,10 +697,11 @@ def test_pieces_are_counted_like_a_flood_fill_does(cells: set[tuple[int, int, in
     ground = min(z for _, _, z in cells)
     largest = max(map(len, pieces))
     loose = [p for p in pieces if min(z for _, _, z in p) > ground]
-    if len(loose) == len(pieces) - 1 or all(len(p) < largest for p in loose):
-        said = str(remarks(grid(sorted(cells), (5, 5, 5))))
-        expected = sum(map(len, loose))
-        assert (f"{expected:,} voxel" in said) == bool(loose)
+    stands = any(len(p) == largest and p not in loose for p in pieces)
+    expected = sum(map(len, loose)) - (0 if stands else largest)
+    said = str(remarks(grid(sorted(cells), (5, 5, 5))))
+    assert ("float" in said) == (expected > 0)
+    assert not expected or f"{expected} voxel" in said
 
 
 # --------------------------------------------------------------------------- anything
@@ -730,13 +735,14 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 @given(JSON | DOCUMENTS)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_any_value_gives_a_document_that_needs_no_more_mending_or_a_reply_error(value: Any) -> None:
     before = json.dumps(value)
     try:
-        document, _ = mend(value)
+        document, found = mend(value)
     except ReplyError:
         return
+    assert not [r for r in found if "beyond understanding" in r.problem]
     assert json.dumps(value) == before
     assert all(isinstance(step, dict) for step in document["build"])
     again, repairs = mend(document)
@@ -755,12 +761,14 @@ def nested(depth: int, key: str | None) -> Any:
 def test_nesting_without_end_ends(key: str | None) -> None:
     deep = nested(50_000, key)
     for value in (deep, {"build": deep}, {"palette": deep, "build": [BOX]}, {"build": [{**BOX, "of": deep}]},
-                  {"build": [{"box": deep, "of": "a"}]}, {"size": deep, "light": deep, "view": deep, "build": [BOX]},
-                  {"build": [{"layers": deep}]}, {"parts": deep, "textures": deep, "let": deep, "build": [BOX]}):  # fmt: skip
+                  {"build": [{"box": deep, "of": "a"}]}, {"size": deep, "light": deep, "build": [BOX]},
+                  {"view": deep, "build": [BOX]}, {"build": [{"layers": deep}]},
+                  {"parts": deep, "textures": deep, "let": deep, "build": [BOX]}):  # fmt: skip
         try:
-            mend(value)
-        except ReplyError as error:
-            assert len(str(error)) < 400
+            document, _ = mend(value)
+        except ReplyError:
+            continue
+        assert isinstance(document["build"], list)
 
 
 def test_a_document_inside_itself_ends() -> None:

@@ -54,15 +54,13 @@ documents = st.dictionaries(keys, values, min_size=1, max_size=5).map(
     lambda value: {"size": [1, 1, 1], **value}
 )
 marks = st.sampled_from([*"{}[]()<>\"',:;=+-*/#.\\`“”‘’«»\n\t 0123456789abxyz…，［］\0\u2028\ufeff\ud800"])
-words = st.sampled_from(
-    """
-    "a": "build":[ {"box":[[0,0,0],[1,1,1]],"of":"m"} "size":[1,1,1] "palette":{"a":"#fff"} true None NaN //c /* ```
-    "parts":{"p":{"size":[1,1,1],"build":[]}} ... \\" <think> </think> range(9) rgb(1,2,3) #fff \\u00 0x1f 1e5 =>
-    .repeat(3) *3] minecraft:stone <|channel|>final<|message|> {{ }} &quot; data: data:{"delta":"[1"} "...":"..."
-    2*(3+4) np.array( {"content":"{\\"a\\":1}"} [x
-    """.split()
-    + ['"""', "\n> ", "for x in range(3)", "data: [DONE]\n", "]+[", '" + "']
-)
+RUBBLE = r'''
+"a": "build":[ {"box":[[0,0,0],[1,1,1]],"of":"m"} "size":[1,1,1] "palette":{"a":"#fff"} true None NaN //c /*
+"parts":{"p":{"size":[1,1,1],"build":[]}} ... \" <think> </think> range(9) rgb(1,2,3) #fff \u00 0x1f 1e5 =>
+.repeat(3) *3] minecraft:stone <|channel|>final<|message|> {{ }} &quot; data: data:{"delta":"[1"} "...":"..."
+2*(3+4) np.array( {"content":"{\"a\":1}"} [x """ ``` ]+[
+'''
+words = st.sampled_from([*RUBBLE.split(), "\n> ", "for x in range(3)", "data: [DONE]\n", '" + "'])
 rubble = st.lists(marks | words, max_size=60).map("".join)
 
 
@@ -190,7 +188,7 @@ def test_cutting_a_reply_anywhere_keeps_everything_finished(before: str, stride:
 
 
 def test_a_cut_reply_keeps_the_finished_steps_of_an_unfinished_repeat() -> None:
-    text = '{"size": [9, 9, 9], "build": [{"repeat": 3, "as": "i", "build": [{"voxels": [[1, 1, 1]]}, {"voxels": [['
+    text = '{"size": [9, 9, 9], "build": [{"repeat": 3, "as": "i", "build": [{"voxels": [[1, 1, 1]]}, {"vox'
     value, _ = parse(text)
     assert value["build"] == [{"repeat": 3, "as": "i", "build": [{"voxels": [[1, 1, 1]]}]}]
 

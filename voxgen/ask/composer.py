@@ -129,6 +129,9 @@ def _graft(setting: Recipe, subject: Recipe) -> Recipe:
     grafted["size"] = [
         max(a, b) for a, b in zip(setting.get("size", [96, 96]), subject.get("size", [96, 96]), strict=True)
     ]
+    if setting.get("mountain") and parts()[subject["focal"][0]]["foot"] > 18:  # the range stands behind it
+        grafted |= {"mountain": 62, "mountain_row": 0.9, "focal_row": 0.4}
+        grafted["size"] = [grafted["size"][0], grafted["size"][1] + 36]
     if setting.get("ground"):
         grafted["extras"] = [e for e in grafted["extras"] if "garden" not in parts()[e[0]]["tags"]]
     return grafted
@@ -218,48 +221,43 @@ def _shape(recipe: Recipe, wish: Wish) -> None:
 
 
 def _dress_season(recipe: Recipe, season: str) -> None:
-    """Turn the recipe's colours, plants and extras to the season."""
+    """Turn the recipe's colours, plants and extras to the season; sand, moon and Mars know none."""
+    bare = recipe.get("ground", "")
     recipe["season"] = season
-    grounds = {"sand": {"grass": "sand", "soil": "clay", "rock": "sand", "moss": "clay"},
-               "moon": {"grass": "moon", "soil": "moon", "rock": "gray", "moss": "moon"},
-               "mars": {"grass": "mars", "soil": "mars", "rock": "clay", "moss": "clay"}}  # fmt: skip
-    slots = {**grounds.get(recipe.get("ground", ""), {}), **recipe.get("slots", {})}
-    if season == "winter" and not recipe.get("ground"):
-        slots |= {"grass": "snow", "hedge": "frost", "water": "ice", "moss": "snow"}
-        recipe |= {
-            "beds": 0,
-            "wild": [],
-            "swimmers": [],
-            "tufts": ["snow_light"],
-            "tulips": 0,
-            "field": 0,
-            "flyers": [],
-        }
-        recipe["roofs"] = ["snow"] if recipe.get("roofs") else []
-        recipe["house_roofs"] = ["snow"]
-        recipe["extras"] = [
-            e for e in recipe["extras"] if not {"flower", "vegetable", "meadow"} & set(parts()[e[0]]["tags"])
-        ]
-        recipe["extras"] += [
-            ["snowman", 1, "front", {"scarf": ["red", "blue", "green"]}],
-            ["snowdrift", 8, "any"],
-        ]
-    elif season == "autumn" and not recipe.get("ground"):
-        slots = {"grass": "meadow", **slots}
-        recipe |= {
-            "blooms": ["orange", "amber", "red", "crimson", "yellow"],
-            "tufts": ["orange", "amber", "crimson", "grass_light"],
-            "litter": 3,
-        }
-        recipe["wild"] = [
-            [n, c]
-            for (n, _), c in zip(recipe.get("wild", []), ["orange", "amber", "red", "purple"], strict=False)
-        ]
-        recipe["extras"] += [["pumpkin", 5, "front"], ["maple", 2, "side"], ["mushroom", 2, "any"]]
-    elif season == "spring" and recipe["trees"] and not recipe.get("ground"):
+    recipe["slots"] = {**shelf("vocabulary")["grounds"].get(bare, {}), **recipe.get("slots", {})}
+    turn = {"winter": _turn_winter, "autumn": _turn_autumn, "spring": _turn_spring}.get(season)
+    if turn and not bare:
+        turn(recipe)
+
+
+def _turn_winter(recipe: Recipe) -> None:
+    """Snow on the ground and the roofs, frost on the leaves, ice on the pond, no flowers, a snowman."""
+    tender = {"flower", "vegetable", "meadow"}
+    recipe["slots"] |= {"grass": "snow", "hedge": "frost", "water": "ice", "moss": "snow"}
+    recipe |= {"beds": 0, "wild": [], "swimmers": [], "tufts": ["snow_light"], "tulips": 0, "field": 0}
+    recipe |= {"flyers": [], "house_roofs": ["snow"], "roofs": ["snow"] if recipe.get("roofs") else []}
+    recipe["extras"] = [e for e in recipe["extras"] if not tender & set(parts()[e[0]]["tags"])]
+    recipe["extras"] += [
+        ["snowman", 1, "front", {"scarf": ["red", "blue", "green"]}],
+        ["snowdrift", 8, "any"],
+    ]
+
+
+def _turn_autumn(recipe: Recipe) -> None:
+    """Yellowed grass, fallen leaves, late flowers in warm colours, maples and pumpkins."""
+    warm = ["orange", "amber", "red", "crimson", "yellow"]
+    recipe["slots"] = {"grass": "meadow", **recipe["slots"]}
+    recipe |= {"blooms": warm, "tufts": ["orange", "amber", "crimson", "grass_light"], "litter": 3}
+    recipe["wild"] = [[name, color] for (name, _), color in zip(recipe.get("wild", []), warm, strict=False)]
+    recipe["extras"] += [["pumpkin", 5, "front"], ["maple", 2, "side"], ["mushroom", 2, "any"]]
+
+
+def _turn_spring(recipe: Recipe) -> None:
+    """Cherry blossom and tulips."""
+    if recipe["trees"]:
         recipe["trees"] = ["cherry", *recipe["trees"]]
-        recipe["wild"] = [*recipe.get("wild", []), ["tulip", "red"], ["tulip", "yellow"], ["tulip", "pink"]]
-    recipe["slots"] = slots
+    tulips = [["tulip", color] for color in ("red", "yellow", "pink")]
+    recipe["wild"] = [*recipe.get("wild", []), *tulips]
 
 
 def extent(recipe: Recipe, wish: Wish, size: str | None) -> tuple[int, int, int | None]:

@@ -97,11 +97,11 @@ def cover(draft: Draft, count: int) -> None:
 def lay_mountain(draft: Draft, side: int, height: float) -> None:
     """Raise a crag with a snowy summit across from the focal thing; peaks are (x, y, height, radius)."""
     w, d, h = draft.plot.width, draft.plot.depth, draft.level
-    x = w * (0.5 - side * between(draft.rng, 0.16, 0.22))
+    x, row = w * (0.5 - side * between(draft.rng, 0.16, 0.22)), draft.recipe.get("mountain_row", 0.78)
     peaks = [
-        (x, d * 0.78, height, 0.3),
-        (x + side * w * 0.27, d * 0.86, height * 0.68, 0.24),
-        (x - side * w * 0.17, d * 0.83, height * 0.6, 0.2),
+        (x, d * row, height, 0.3),
+        (x + side * w * 0.27, d * (row + 0.08), height * 0.68, 0.24),
+        (x - side * w * 0.17, d * (row + 0.05), height * 0.6, 0.2),
     ]
     cones = [
         f"{t:g}*(1-hypot((x-{a:.0f})/{r * w:.0f},(y-{b:.0f})/{r * d * 0.66:.0f}))" for a, b, t, r in peaks

@@ -74,9 +74,10 @@ def _focal_spot(draft: Draft, name: str, side: int) -> Point:
     foot, plot = parts()[name]["foot"], draft.plot
     if plot.zones:  # an island: its middle is near enough
         return round(plot.width * (0.5 + side * 0.08)), round(plot.depth * 0.56)
+    row = draft.recipe.get("focal_row", 0.56)
     shift = 0.17 if foot < 0.18 * plot.width else 0.05 if foot < 0.24 * plot.width else 0
     x = plot.width * (0.5 + side * shift + between(draft.rng, -0.03, 0.03) * (shift > 0))
-    y = plot.depth * (between(draft.rng, 0.6, 0.68) if foot < 0.24 * plot.width else 0.56)
+    y = plot.depth * (between(draft.rng, 0.6, 0.68) if foot < 0.24 * plot.width else row)
     return round(x), round(min(y, plot.depth - 8 - foot))
 
 

@@ -70,7 +70,7 @@ def rename(value: Any, names: dict[str, str]) -> Any:
         return {k: v if k in _WORDS else rename(v, names) for k, v in value.items()}
     mixed: dict[str, float] = {}
     for name, share in value.items():
-        new = names.get(name, name)
+        new: str = names.get(str(name), str(name))
         mixed[new] = mixed.get(new, 0) + share
     return mixed
 

@@ -27,8 +27,8 @@ def street_plot(width: int, depth: int, level: int) -> Plot:
 def compose_street(draft: Draft) -> None:
     """Lay road and pavements, build the row of houses, park the cars, light the lamps."""
     w, d, h = draft.plot.width, draft.plot.depth, draft.level
-    kerb = round(d * 0.54)  # y where the far pavement begins
-    near = round(d * 0.2)  # y where the near pavement ends
+    kerb = max(16, min(round(d * 0.54), d - 36))  # y where the far pavement begins
+    near = max(3, min(round(d * 0.2), kerb - 18))  # y where the near pavement ends
     draft.lay("street", near=near, kerb=kerb, lane=(near + kerb) // 2)
     row = kerb + 9
     _build_row(draft, row)

@@ -115,7 +115,8 @@ ALIASES = {
     "bamboo": "bamboo_leaves", "big_dripleaf": "azalea", "spore_blossom": "peony", "firefly_bush": "fern",
 }  # fmt: skip
 
-_AIR = {"", "air", "cave_air", "void_air", "structure_void", "void", "empty", "none", "null", "nothing"}
+_EMPTY = {"", ".", "~", "_"}
+_AIR = {"air", "cave_air", "void_air", "structure_void", "void", "empty", "none", "null", "nothing"}
 _SUFFIXES = (
     "_wall_hanging_sign", "_hanging_sign", "_wall_sign", "_wall_banner", "_wall_torch", "_wall_fan",
     "_pressure_plate", "_fence_gate", "_trapdoor", "_shulker_box", "_candle_cake", "_stairs", "_slab",
@@ -152,7 +153,9 @@ def is_air(name: object) -> bool:
     """Say whether a name means an empty cell, in any of the usual spellings ("", ".", "minecraft:air")."""
     if name is None:
         return True
-    return isinstance(name, str) and len(name) < 80 and fold_block(name) in _AIR
+    if not isinstance(name, str) or len(name) > 80:
+        return False
+    return name.strip() in _EMPTY or fold_block(name) in _AIR
 
 
 def is_block(name: str) -> bool:

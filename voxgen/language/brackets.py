@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from voxgen.language.tokens import Note, Token, Tokens, short
+from voxgen.language.tokens import MAX_NOTES, Note, Token, Tokens, short
 
 __all__ = ["Frame", "Mender"]
 
@@ -197,7 +197,7 @@ class Mender:
         """Return what was mended."""
         small: list[Note] = []
         for token, problem in zip(self.tokens.read, self.problems, strict=False):
-            if problem:
+            if problem and len(small) < MAX_NOTES:
                 small.append((token.start, problem, FIXES.get(problem, "dropped"), "info"))
         return self.edits + small
 
@@ -341,7 +341,8 @@ class Mender:
         else:
             said = short(json.dumps(token.value, default=str))
             note = (token.start, f"{said} makes no sense here", "left out", "loss")
-        self.edits.append(note)
+        if len(self.edits) < MAX_NOTES:
+            self.edits.append(note)
 
 
 def _edits_at(at: int, kind: str, back: int) -> Iterator[_Edit]:

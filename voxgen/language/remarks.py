@@ -50,7 +50,7 @@ def _floating(runs: Runs) -> list[Repair]:
     lowest = np.full(len(sizes), np.iinfo(np.int64).max)
     np.minimum.at(lowest, labels, runs[:, 2])
     loose = (lowest > lowest.min()) & (sizes > 0)
-    loose[sizes.argmax()] = False
+    loose[(sizes * 2 + ~loose).argmax()] = False  # the largest; of equal ones, one that stands
     pieces = np.flatnonzero(loose)
     if not len(pieces):
         return []

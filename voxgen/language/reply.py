@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -178,7 +177,7 @@ def _search(text: str) -> tuple[list[_Found], list[Note]]:
 
 
 def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
-    while opening := START.search(text, start, stop):
+    while effort.tokens > 0 and (opening := START.search(text, start, stop)):
         one = _read(text, opening.start(), stop, effort)
         yield one
         start = max(one.end, opening.end())
@@ -318,7 +317,7 @@ def _refuse(value: Any, text: str) -> None:
         raise ReplyError("the reply repeats the JSON schema it was given", "ask again, or without a schema")
     if SCENE_KEYS & value.keys():
         return
-    if _holds_code(value) or (CODE.search(text) and not text.lstrip().startswith("{")):
+    if _holds_code(value) or (CODE.search(text[:100_000]) and not text[:100].lstrip().startswith("{")):
         raise _code_error()
 
 
@@ -342,9 +341,9 @@ def _code_error() -> ReplyError:
 
 def _nothing(text: str) -> ReplyError:
     """Say why nothing in a text can be drawn."""
-    plain = text.strip()
+    plain = text[:100_000].strip()
     notes: list[Note] = []
-    if not plain:
+    if not text.strip():
         return ReplyError("the reply is empty", "ask again")
     if not "".join(text[start:stop] for start, stop in answers(text, notes)).strip() and notes:
         problem = "the reply holds only reasoning: it was cut before the answer began"
@@ -375,11 +374,12 @@ def _nests_too_deep(value: Any) -> bool:
 
 def _located(text: str, notes: list[Note]) -> list[Repair]:
     """Turn notes into repairs with line and column, at most MAX_REPAIRS and one that counts the rest."""
-    lines = [0, *(found.end() for found in re.finditer("\n", text))] if notes else []
-    repairs = []
-    for at, problem, fix, level in notes[:MAX_REPAIRS]:
-        line = bisect_right(lines, at)
-        repairs.append(Repair(f"line {line}, column {at - lines[line - 1] + 1}", problem, fix, level))
+    shown = notes[:MAX_REPAIRS]
+    places, line, last = {}, 1, 0
+    for at in sorted({note[0] for note in shown}):
+        line, last = line + text.count("\n", last, at), at
+        places[at] = f"line {line}, column {at - text.rfind(chr(10), 0, at)}"
+    repairs = [Repair(places[at], problem, fix, level) for at, problem, fix, level in shown]
     rest = notes[MAX_REPAIRS:]
     if rest:
         levels: list[Level] = ["loss", "warn", "info"]

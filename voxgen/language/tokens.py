@@ -18,6 +18,7 @@ __all__ = ["MAX_DEPTH", "MAX_REPAIRS", "MAX_REPEAT", "Effort", "Note", "Token", 
 
 MAX_DEPTH = 100  # brackets inside brackets
 MAX_REPAIRS = 200
+MAX_NOTES = 50 * MAX_REPAIRS
 MAX_REPEAT = 65_536  # items of ["g"] * n, characters of "g" * n
 
 Note = tuple[int, str, str, Level]  # where in the text, problem, fix, level
@@ -43,6 +44,7 @@ class Effort:
 
     scan: int
     steps: int
+    tokens: int = 600_000  # read one by one; what follows is left out, so that no reply takes minutes
 
 
 class _TwiceError(ValueError):
@@ -156,8 +158,8 @@ class Tokens:
         return self.read[i]
 
     def note(self, at: int, problem: str, fix: str, level: Level = "info") -> None:
-        """Remember what was odd at a place in the text; only losses once there are very many."""
-        if len(self.notes) <= 4 * MAX_REPAIRS or level == "loss":
+        """Remember what was odd at a place in the text, as long as anybody could want to know."""
+        if len(self.notes) < MAX_NOTES:
             self.notes.append((at, problem, fix, level))
 
     def unpack(self, i: int) -> None:
@@ -176,6 +178,12 @@ class Tokens:
     def _next(self) -> None:
         """Read one token, or step over something that is none."""
         start = self.position = self._skip_blanks()
+        self.effort.tokens -= 1
+        if self.effort.tokens <= 0 and start < self.stop:
+            self.notes.append(
+                (start, "the reply is too long and too broken to mend", "the rest is left out", "loss")
+            )
+            self.stop = start
         if start >= self.stop:
             self._add("$", None, self.stop, self.stop)
             return

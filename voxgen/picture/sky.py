@@ -82,7 +82,8 @@ class Sky:
         """Irradiance (3,) of a level surface that nothing shades, never quite 0."""
         t = np.sqrt(np.sqrt(1 - (np.arange(64) + 0.5) / 64)).mean()  # of the mix, weighted by the cosine
         sky = np.pi * (self.horizon + (self.zenith - self.horizon) * t)
-        return np.maximum(sky + self.sun_light * max(float(self.sun[2]), 0.0), 1e-3)
+        light: Floats = np.maximum(sky + self.sun_light * max(float(self.sun[2]), 0.0), 1e-3)
+        return light
 
 
 def resolve(light: Light, camera_azimuth: float) -> Sky:

@@ -163,7 +163,7 @@ def _corners_of_ranges(fields: dict[str, Any]) -> list[list[Any]] | None:
         if isinstance(value, str):
             value = re.split(r"\s*\.\.\s*|\s*:\s*", value[:60])
         value = value if isinstance(value, (list, tuple)) else [value]
-        numbers = [number(v) for v in value]
+        numbers = [number(v) if (plain := literal(v)) is None else plain for v in value]
         if len(numbers) not in (1, 2) or None in numbers:
             return None
         ends.append([numbers[0], numbers[-1]])

@@ -88,6 +88,12 @@ def _mend_step(step: Any, path: str, names: Names, of: Any, depth: int) -> list[
     except Lost as lost:
         names.notes.add(path, str(lost), "left the step out", "loss")
         return []
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # a form nobody thought of must not cost the other steps
+        names.notes.add(
+            path, f"is beyond understanding ({type(error).__name__})", "left the step out", "loss"
+        )
+        return []
     if names.notes.count == before and mended != [step]:
         names.notes.add(path, "is not quite how the language has it", "wrote it that way", "info")
     return mended
@@ -313,7 +319,7 @@ def _add_missing(common: Step, path: str, names: Names, of: Any) -> None:
 def _repeat(step: Step, path: str, names: Names, of: Any, depth: int) -> list[Step]:
     """Mend a repeat and the steps in it; a shape beside "repeat" is what is repeated."""
     inner = [k for k in step if k in STEPS and k != "repeat"]
-    shape = {k: step.pop(k) for k in [*inner, *[k for k in step if _is_of_shape(k, inner)]]} if inner else {}
+    shape = {k: step.pop(k) for k in list(step) if k in inner or _is_of_shape(k, inner)}
     fields = _fields("repeat", step, path, names)
     count, variable = fields.pop("repeat", None), fields.pop("as", None)
     steps = fields.pop("build", None)
@@ -338,7 +344,7 @@ def _repeat(step: Step, path: str, names: Names, of: Any, depth: int) -> list[St
 
 def _is_of_shape(key: str, inner: list[str]) -> bool:
     """Say whether a key beside "repeat" belongs to the step that is repeated."""
-    options = frozenset().union(*(STEPS[name] for name in inner))
+    options = frozenset[str]().union(*(STEPS[name] for name in inner))
     return bool(inner) and (key in options - {"as", "build"} or WORDS.get(fold(key)) == "of")
 
 
