@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import string
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -85,9 +87,9 @@ def test_every_recipe_names_parts_and_colours_that_exist() -> None:
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_every_subject_gives_a_scene_without_repairs_that_matter(subject: str) -> None:
     word = stock.shelf("subjects")[subject]["words"][0]
-    text, notes = compose(f"a {word}", seed=len(subject))
+    text, notes = compose(f"a {word}", len(subject), "medium")
     assert not notes
-    assert text != compose(f"a {word}", seed=len(subject) + 1)[0]
+    assert text != compose(f"a {word}", len(subject) + 1, "medium")[0]
     scene = build(json.loads(text))
     assert not bad(scene)
     assert scene.grid.voxels > 20_000
@@ -109,7 +111,12 @@ def test_seasons_build_clean(season: str, place: str) -> None:
 def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
     code = "import sys; from voxgen.ask.composer import compose; sys.stdout.write(compose('a garden', 3)[0])"
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
     )
     assert run.stdout == compose("a garden", 3)[0]
 
@@ -133,7 +140,7 @@ def test_word_salads_never_fail() -> None:
         rng.shuffle(words)
         document = json.loads(compose(" ".join(words), seed)[0])
         assert document["build"]
-        if seed % 25 == 0:
+        if seed % 50 == 0:
             assert not bad(build(document))
 
 

@@ -150,7 +150,7 @@ def border_blooms(draft: Draft, count: int) -> list[str]:
     return shuffled(draft.rng, draft.recipe.get("blooms", BLOOMS))[:count]
 
 
-def lay_fence(draft: Draft, kind: str, gate: float, inset: int = 5) -> None:
+def lay_fence(draft: Draft, kind: str, gate: float, inset: int = 4) -> None:
     """Fence the plot: a hedge along the back and the left, something low in front and on the right.
 
     kind: "picket", "rail", "box" or "bamboo"; gate: x of the gap in the front.

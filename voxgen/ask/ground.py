@@ -17,7 +17,7 @@ def slab_plot(width: int, depth: int, level: int) -> Plot:
     def inside(x: float, y: float, margin: float) -> bool:
         u = (abs(x - half_x) + margin + 1.5) / (half_x + 0.5)
         v = (abs(y - half_y) + margin + 1.5) / (half_y + 0.5)
-        return u**8 + v**8 < 0.95
+        return u**10 + v**10 < 0.95
 
     return Plot(width, depth, level, inside)
 

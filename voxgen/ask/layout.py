@@ -111,7 +111,7 @@ class Plot:
     def surface(self, x: float, y: float, radius: float = 0) -> int:
         """Return z of the lowest surface cell within the radius."""
         around = [(x + dx * radius, y + dy * radius) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-        return self.level + math.floor(min(self.rise(*p) for p in around))
+        return self.level + math.floor(round(min(self.rise(*p) for p in around), 6))
 
     def hides(self, x: float, y: float, radius: float, height: float) -> bool:
         """Say whether something this wide and tall would stand between the viewer and what matters."""

@@ -23,7 +23,8 @@ def sea_plot(width: int, depth: int, level: int) -> Plot:
 
 def swell(level: int, x: float, y: float) -> int:
     """Return z of the first free cell above the waves, without their ripples."""
-    return level + math.floor(1.6 * math.sin(x / 7 + y / 12) + 1.2 * math.sin(y / 5 - x / 16)) + 1
+    height = 1.6 * math.sin(x / 7 + y / 12) + 1.2 * math.sin(y / 5 - x / 16)
+    return level + math.floor(round(height, 6)) + 1
 
 
 def compose_sea(draft: Draft) -> None:
