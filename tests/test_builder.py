@@ -471,6 +471,12 @@ def test_a_missing_size_is_the_bounding_box_of_what_is_built() -> None:
     assert count(scene) + count(scene, "b") == (scene.grid.voxels - 2)
 
 
+def test_a_bare_list_of_steps_is_a_scene_that_can_be_saved() -> None:
+    scene = build([{"box": [[0, 0, 0], [1, 1, 1]], "of": "red"}])
+    assert scene.grid.voxels == 8
+    assert scene.document["build"] == [{"box": [[0, 0, 0], [1, 1, 1]], "of": "red"}]
+
+
 def test_light_view_and_title_come_from_the_document() -> None:
     scene = made(
         {"voxels": [[0, 0, 0]], "of": "a"}, title="T", light="night", view={"azimuth": 70, "elevation": 10}

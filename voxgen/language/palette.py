@@ -317,7 +317,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = fold(name[:80])
     limit = 0 if len(folded) < 3 else 1 if len(folded) < 6 else 2
     best, found = limit + 1, []
-    for other in list(known)[:2000]:
+    for other in list(known)[:1000]:
         if abs(len(other) - len(name)) > 4 or not limit:
             continue
         distance = _distance(folded, fold(other[:80]), limit)

@@ -8,6 +8,7 @@ Everything is linear in the length of the text and bounded in depth.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
@@ -99,6 +100,8 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
     text = _clean(text)
     if len(text) > MAX_TEXT:
         raise ReplyError(f"the reply is {len(text):,} characters long", f"the limit is {MAX_TEXT:,}")
+    collecting = gc.isenabled()
+    gc.disable()  # millions of small lists, none of them garbage: looking through them doubles the time
     try:
         return _parse(text, 0)
     except ReplyError:
@@ -107,6 +110,9 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
         raise ReplyError(
             f"the reply cannot be read ({type(error).__name__}: {error})", "ask again"
         ) from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _clean(text: str | bytes) -> str:
@@ -154,7 +160,7 @@ def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
         notes.append((0, mark, "taken off", "info"))
     if not found:
         raise _nothing(text)
-    best = _choose(found, notes)
+    best = _choose(_continued(found, text), notes)
     return best.value, notes + best.notes
 
 
@@ -167,7 +173,8 @@ def _search(text: str) -> tuple[list[_Found], list[Note]]:
     best = max((_score(one.value) for one in found), default=0)
     for start, stop in spans:
         bracket = START.search(text, start, stop)
-        if pair := NO_BRACES.search(text, start, bracket.end() if bracket else stop):
+        before = min(bracket.end() if bracket else stop, start + 20_000)
+        if pair := NO_BRACES.search(text, start, before):
             bare = _read(text, pair.start(), stop, effort, braces=False)
             if _score(bare.value) >= best + 5:
                 return [bare], notes
@@ -270,6 +277,27 @@ def _is_row(value: Any) -> bool:
     return (
         isinstance(value, list) and 3 <= len(value) <= 7 and all(type(n) in (int, float) for n in value[:3])
     )
+
+
+def _continued(found: list[_Found], text: str) -> list[_Found]:
+    """Give steps that follow a scene with nothing but marks between back to it: it was closed too early."""
+    joined: list[_Found] = []
+    for one in found:
+        scene = joined[-1] if joined else one
+        build = scene.value.get("build") if isinstance(scene.value, dict) else None
+        follows = bool(joined) and not text[scene.end : min(one.start, scene.end + 50)].strip(" \t\r\n,]}")
+        if (
+            follows
+            and isinstance(build, list)
+            and isinstance(one.value, dict)
+            and STEP_KEYS & one.value.keys()
+        ):
+            build.append(one.value)
+            scene.end = one.end
+            scene.notes += [(one.start, "a step after the end of the scene", "put in", "warn"), *one.notes]
+        else:
+            joined.append(one)
+    return joined
 
 
 def _choose(found: list[_Found], notes: list[Note]) -> _Found:

@@ -206,7 +206,7 @@ def _filled_in(item: Any, names: dict[str, int]) -> Any:
 def rehoused(scene: dict[str, Any]) -> list[str]:
     """Move what a missing or an extra bracket put on the wrong floor; return the keys that moved.
 
-    Keys of the scene are taken out of its palette and parts; parts out of parts, of steps and of the scene.
+    Keys of the scene are taken out of its palette, functions and parts; parts out of parts, of steps and of the scene.
     """
     moved: list[str] = []
     for _ in range(MAX_DEPTH):
@@ -225,11 +225,8 @@ def rehoused(scene: dict[str, Any]) -> list[str]:
 def _homes(scene: dict[str, Any]) -> list[tuple[dict[str, Any], frozenset[str]]]:
     """List the objects that may hold strays, each with the keys that are its own."""
     parts = scene.get("parts")
-    homes: list[tuple[Any, frozenset[str]]] = [
-        (scene, TOP),
-        (scene.get("palette"), frozenset()),
-        (parts, frozenset()),
-    ]
+    homes: list[tuple[Any, frozenset[str]]] = [(scene, TOP), (parts, frozenset())]
+    homes += [(scene.get(key), frozenset()) for key in ("palette", "functions", "textures", "let")]
     if isinstance(parts, dict):
         homes += [(part, IN_PART) for part in parts.values() if _is_part(part)]
     homes += [(step, IN_STEP) for part in _built(scene) for step in part["build"]]

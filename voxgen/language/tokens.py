@@ -44,7 +44,8 @@ class Effort:
 
     scan: int
     steps: int
-    tokens: int = 600_000  # read one by one; what follows is left out, so that no reply takes minutes
+    broken: int = 0  # where a strict scan met the first thing it could not read
+    tokens: int = 400_000  # read one by one; what follows is left out, so that no reply takes minutes
 
 
 class _TwiceError(ValueError):
@@ -67,6 +68,8 @@ _scan: Callable[[str, int], tuple[Any, int]] = STRICT.scan_once  # type: ignore[
 
 
 LONGEST = 4000  # characters of one bare word
+BLOCK = 1 << 16  # characters of many items read in one go,
+BLOCK_AFTER = 64  # after so many of them one by one
 LAST = 4  # items of a run left to be read one by one, in case the mender needs them
 
 # blanks, comments, what the model says it left out
@@ -76,6 +79,7 @@ PAIR = re.compile(r'\s*"([^"\\\x00-\x1f]*)"\s*:\s*')
 COMMA = re.compile(r"\s*,")
 COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|#[^\n]*|--[ \t][^\n]*", re.S)
 COMMENT_AFTER = re.compile(r"\s(?://|/\*|#|<!--)")
+JSON_AGAIN = re.compile(r"[\"'][\w (),-]{1,40}[\"']\s*:|[\[{]\s*[\"'\[{\d]|[\]}]")
 TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,80}>")
 DOTS = re.compile(r"(?:\.{2,}|…)[^\n\]}\[{,\"]*")
 ONLY_DOTS = re.compile(r"\s*(?:\.{3,}|…)(?:\s.*|\(.*)?$", re.S)
@@ -104,6 +108,7 @@ POSTFIX = re.compile(r"\*\s*\d|\+\s*[\"'`]|\.(?:repeat|join|fill)\(|\.{3}")
 ENDING = re.compile(r"//|/\*|#|</|<!--|```|\\[nrt\"]")
 DOUBLED = re.compile(r"[\"'](?=\s*(?:[,\]}:]|$))")
 BREAK = re.compile(r"(?:[^,\[\]{}\n(]|\([^()\n]*\)|\()*")
+KEY_END = re.compile(r"\s*[:=,{}\[\]]")
 LINE_END = re.compile(r"[,\]}][ \t]*\n|[\]}]\s*$")
 STRUCTURE = re.compile(r'["{}\[\]]')
 SCALAR = re.compile(r"-?\d|true\b|false\b|null\b")
@@ -221,19 +226,25 @@ class Tokens:
             comment = COMMENT.match(text, at, self.stop) or TAG.match(text, at, self.stop)
             if not comment:
                 return at
-            self._comment(comment)
-            at = comment.end()
+            at = self._comment(comment)
 
-    def _comment(self, comment: re.Match[str]) -> None:
-        said = short(comment[0])
-        if LEFT_OUT.search(comment[0][:400]):
-            self.note(comment.start(), f"the model left something out: {said}", "nothing was added", "loss")
+    def _comment(self, comment: re.Match[str]) -> int:
+        """Note a comment; return where it ends."""
+        start, end = comment.span()
+        if end == self.stop and comment[0][0] in "/#-" and comment[0][1:2] != "*":
+            rest = JSON_AGAIN.search(self.text, start, end)  # all on one line: the scene goes on in it
+            end = rest.start() if rest else end
+        said = self.text[start : min(end, start + 400)]
+        if LEFT_OUT.search(said):
+            self.note(start, f"the model left something out: {short(said)}", "nothing was added", "loss")
         else:
-            self.note(comment.start(), f"a comment: {said}", "ignored")
+            self.note(start, f"a comment: {short(said)}", "ignored")
+        return max(end, start + 1)
 
     def _open(self, start: int, mark: str) -> None:
         """Take a well-formed container whole, at the speed of C, or only its bracket."""
-        found = self._scanned(start) if self.whole and self.text[start] == mark else None
+        hopeless = self.effort.broken - start > 4 * BLOCK  # one scan of so much is enough
+        found = self._scanned(start) if self.whole and not hopeless and self.text[start] == mark else None
         if found and found[1] <= self.stop:
             self.streak += 1
             self._repeatable("v", found[0], start, found[1])
@@ -255,14 +266,22 @@ class Tokens:
             return _scan(self.text, start)
         except (ValueError, StopIteration, RecursionError) as error:
             # a failure counts the newlines before it, hence the share of `start`
-            self.effort.scan -= 100 + start // 64 + getattr(error, "pos", start + 5000) - start
+            at = getattr(error, "pos", start + 5000)
+            self.effort.scan -= 100 + start // 64 + at - start
+            self.effort.broken = max(self.effort.broken, at)
             return None
 
     def _run(self, at: int) -> None:
         """Take the well-formed items, or pairs, that follow in one token, all but the last few."""
-        items, ends, pairs = [], [at], self.inside[-1] == "{"
+        start, pairs = at, self.inside[-1] == "{"
+        items: list[Any] = []
+        ends: list[int] = []  # of the items read one by one since the last block
         self.streak = 0
         while self.whole and (lead := (PAIR if pairs else SPACE).match(self.text, at)):
+            if len(ends) >= BLOCK_AFTER and not pairs and (block := self._block(at)):
+                items += block[0]
+                at, ends = block[1], []
+                continue
             found = self._scanned(lead.end())
             comma = COMMA.match(self.text, found[1], self.stop) if found else None
             if not found or not comma:
@@ -270,8 +289,22 @@ class Tokens:
             at = comma.end()
             items.append((lead[1], found[0]) if pairs else found[0])
             ends.append(at)
-        if len(items) > 2 * LAST:
-            self._add("r", items[:-LAST], ends[0], ends[-1 - LAST])
+        if len(items) > 2 * LAST and len(ends) > LAST:
+            self._add("r", items[:-LAST], start, ends[-1 - LAST])
+        elif len(items) > 2 * LAST:
+            self._add("r", items, start, at)
+
+    def _block(self, at: int) -> tuple[list[Any], int] | None:
+        """Read many items of one sort in one go; return them and where the next begins, if well formed."""
+        closer = self.text[at - 2 : at]  # "]," or "},"
+        end = self.text.rfind(closer, at, min(self.stop, at + BLOCK)) + 1
+        if end == 0 or self.effort.scan <= 0 or closer not in ("],", "},"):
+            return None
+        try:
+            return STRICT.decode(f"[{self.text[at:end]}]"), end + 1
+        except (ValueError, RecursionError):
+            self.effort.scan -= end - at
+            return None
 
     def _close(self, start: int, mark: str) -> None:
         if self.inside:
@@ -406,7 +439,7 @@ class Tokens:
         """Return the text itself where a missing quote let it swallow what follows."""
         text = swallowed.rstrip(" \t\r\n,:{}[]")
         if self._expects_key():
-            return text.split(":")[0]
+            return KEY_END.split(text, maxsplit=1)[0]
         if not re.search(r"[\[\]{}\n]", swallowed[len(text) :]):
             return text
         return BREAK.match(text)[0]  # type: ignore[index]

@@ -22,6 +22,7 @@ from voxgen.language.mending.corners import (
 from voxgen.language.mending.layers import mend_layers
 from voxgen.language.mending.options import choice_of
 from voxgen.language.mending.values import (
+    MAX_LIKENESSES,
     Names,
     is_number,
     material,
@@ -296,8 +297,10 @@ def _place(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:
 
 def part_like(name: str, names: Names) -> str | None:
     """Return the part that a name that is none most likely means, else None."""
-    same = [p for p in names.parts if fold(p) == fold(name)]
-    return same[0] if same else nearest(name, names.parts)
+    if name not in names.likenesses and len(names.likenesses) < MAX_LIKENESSES:
+        same = [p for p in names.parts if fold(p) == fold(name)]
+        names.likenesses[name] = same[0] if same else nearest(name, names.parts)
+    return names.likenesses.get(name)
 
 
 def _scatter(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:

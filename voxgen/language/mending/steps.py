@@ -25,6 +25,7 @@ from voxgen.language.mending.values import (
     show,
 )
 from voxgen.language.mending.words import (
+    BUILD_WORDS,
     COMMON,
     FILLED,
     STEP_NAMES,
@@ -164,16 +165,14 @@ def _several(
 
 def _group(step: Step, path: str, names: Names, of: Any, depth: int) -> list[Step]:
     """Read an object without a shape that holds steps: {"build": […], "of": …}."""
-    key = next(
-        (k for k in step if fold(k) in ("build", "steps", "group", "children", "ops", "objects", "do")), None
-    )
+    key = next((k for k in step if fold(k) in BUILD_WORDS), None)
     if key is None or not isinstance(step[key], (list, dict)):
         if set(step) <= {"note", "comment", "_comment", "//"}:
             names.notes.add(path, "only holds a remark", "left it out", "info")
             return []
         raise Lost(f"no step is called {' or '.join(show(k, 20) for k in list(step)[:3]) or 'nothing'}")
     names.notes.add(path, "is a group of steps", "took its steps in order", "info")
-    options: Step = {k: step[k] for k in ("when", "only") if k in step}
+    options = _common("repeat", {k: step[k] for k in ("when", "only") if k in step}, path, names)
     inner = mend_steps(step[key], f"{path}.{key}", names, _of_group(step, names, of), depth + 1)
     return [{"repeat": 1, "build": inner, **options}] if options else inner
 

@@ -14,6 +14,7 @@ from voxgen.scene import Level, Repair
 
 MAX_REPAIRS = 1000
 MAX_STEPS = 30_000  # half as many again as build() draws
+MAX_LIKENESSES = 50  # wrong part names that are compared with all parts
 MAX_TEXT = 4000  # characters of one expression that are looked at
 
 _UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z°%]+)", re.IGNORECASE)
@@ -27,6 +28,8 @@ _LOOK_KEYS = {
     "metal", "metallic",
 }  # fmt: skip
 _WRAPPERS = (
+    "color",
+    "colour",
     "material",
     "mat",
     "mix",
@@ -80,6 +83,7 @@ class Names:
     parts: Collection[str] = ()
     counted: bool = False  # the palette came as a list: whole numbers are its places
     air: frozenset[str] = frozenset()  # palette names that mean empty cells
+    likenesses: dict[str, str | None] = field(default_factory=dict)  # wrong part name → the right one
     left: int = MAX_STEPS  # how many more steps are looked at
 
 
@@ -263,8 +267,6 @@ def is_material(value: Any) -> bool:
         return False
     if any(isinstance(value.get(k), str) and literal(value[k]) is None for k in _WRAPPERS):
         return False  # {"name": "moss"}
-    if "color" in value and isinstance(value["color"], str):
-        return False
     return all(isinstance(k, str) and is_number(v) and not _negative(v) for k, v in value.items())
 
 
@@ -324,7 +326,8 @@ def _listed(value: list[Any], names: Names, depth: int) -> Any:
     mix: dict[str, Any] = {}
     for item in value[:256]:
         for name, weight in _weighed(item, names, depth):
-            mix[name] = plus(mix[name], weight) if name in mix else weight
+            if not _negative(weight):
+                mix[name] = plus(mix[name], weight) if name in mix else weight
     if not mix:
         return _nothing(value)
     return mix if len(set(map(str, mix.values()))) > 1 else list(mix)
