@@ -63,8 +63,8 @@ def write_index(folder: Path, names: list[str], check_only: bool = False) -> boo
 
 
 _INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was read from, untouched
-(`reply.txt`), and its picture. `voxgen gallery` draws all pictures and this page again, `voxgen gallery --check`
-says which would differ. Any scene can be drawn another way:
+(`reply.txt`), and its picture. `voxgen gallery` draws all pictures and this page again,
+`voxgen gallery --check` says which would differ. Any scene can be drawn another way:
 `voxgen render gallery/garden/scene.json --light sunset --view 60,20`.
 """
 

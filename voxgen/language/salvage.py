@@ -206,7 +206,8 @@ def _filled_in(item: Any, names: dict[str, int]) -> Any:
 def rehoused(scene: dict[str, Any]) -> list[str]:
     """Move what a missing or an extra bracket put on the wrong floor; return the keys that moved.
 
-    Keys of the scene are taken out of its palette, functions and parts; parts out of parts, of steps and of the scene.
+    Keys of the scene are taken out of its palette, functions and parts; parts out of parts, out of steps
+    and out of the scene.
     """
     moved: list[str] = []
     for _ in range(MAX_DEPTH):

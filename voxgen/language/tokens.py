@@ -425,8 +425,8 @@ class Tokens:
         if first >= 0:
             self.note(first, "something after a closing quote", "the text ends at the quote", "warn")
             return unescape(text[start + 1 : first]), first + 1
-        self.effort.steps -= (self.stop - start) // 256
-        if text[start] != '"' and STRUCTURE.search(text, start + 1, self.stop):
+        self.effort.steps -= (self.stop - start) // 16  # all of it was searched for a closing quote
+        if text[start] != '"' and STRUCTURE.search(text, start + 1, min(self.stop, start + 2000)):
             return None, start + 1
         line = LINE_END.search(text, start + 1, min(self.stop, start + 2000))
         if not line:
@@ -464,8 +464,10 @@ class Tokens:
             return "reopened"
         if sign in "/#<`\\" and ENDING.match(text, after, stop):
             return "end"
-        if "\n" in text[at:after] or sign in "[{":
+        if "\n" in text[at:after]:
             return "end"
+        if sign in "[{":  # after a key a colon is missing, in a list a comma; after a pair's text neither
+            return "end" if self._expects_key() or self.inside[-1:] != ["{"] else "inner"
         if sign in QUOTES:
             apart = after > at or DOUBLED.match(text, after, stop) or self._well_quoted(after + 1)
             return "end" if apart else "inner"
