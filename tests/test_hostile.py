@@ -146,7 +146,8 @@ def reads_or_says_why(text: str) -> None:
 _WORDS = [
     "size", "palette", "build", "box", "of", "sphere", "center", "radius", "parts", "place", "at", "layers",
     "blocks", "boxes", "x", "y", "z", "type", "color", "ops", "start", "end", "repeat", "formula", "in",
-    "let", "scatter", "on", "count", "voxels", "key", "light", "view", "textures", "functions", "when", "only",
+    "let", "scatter", "on", "count", "voxels", "key", "light", "view", "textures", "functions",
+    "when", "only",
 ]  # fmt: skip
 _JSON = st.recursive(
     st.none()
