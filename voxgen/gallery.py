@@ -12,7 +12,7 @@ from voxgen import files
 from voxgen.errors import FileError
 from voxgen.files import png
 from voxgen.picture import renderer
-from voxgen.scene import Scene
+from voxgen.scene import BUILT_IN, Scene
 
 MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
 BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
@@ -53,8 +53,14 @@ def is_like(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
 
 
 def write_index(folder: Path, names: list[str], check_only: bool = False) -> bool:
-    """Write README.md for the scenes; with `check_only` only compare. Return whether it was as stored."""
-    text = "\n".join(["# Gallery", "", _INTRODUCTION, *(_entry(folder, name) for name in names)]) + "\n"
+    """Write README.md for the scenes; with `check_only` only compare. Return whether it was as stored.
+
+    Scenes of the built-in composer come last.
+    """
+    loaded = {name: files.load(folder / name / "scene.json") for name in names}
+    order = sorted(names, key=lambda name: (loaded[name].origin.get("by") == BUILT_IN, name))
+    entries = [_entry(loaded[name], name) for name in order]
+    text = "\n".join(["# Gallery", "", _INTRODUCTION, *entries]) + "\n"
     path = folder / "README.md"
     same = path.exists() and path.read_text(encoding="utf-8") == text
     if not same and not check_only:
@@ -69,8 +75,7 @@ _INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was 
 """
 
 
-def _entry(folder: Path, name: str) -> str:
-    scene = files.load(folder / name / "scene.json")
+def _entry(scene: Scene, name: str) -> str:
     grid = scene.grid
     size = "×".join(map(str, grid.size))
     by = str(scene.origin.get("by", "unknown origin"))

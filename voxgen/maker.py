@@ -14,7 +14,7 @@ from voxgen.ask import composer, prompts
 from voxgen.ask.models import BUILTIN, Choice, Usage, choose, cost, host
 from voxgen.errors import FileError, ModelError, ReplyError
 from voxgen.language.reader import read
-from voxgen.scene import Scene
+from voxgen.scene import BUILT_IN, Scene
 
 Tell = Callable[[str], None]
 
@@ -69,7 +69,7 @@ def _compose(prompt: str, seed: int, size: str | None, tell: Tell) -> Scene:
     for note in notes:
         tell(note)
     scene = read(text)
-    origin = {"by": "built-in composer", "prompt": prompt, "seed": seed, "voxgen": __version__}
+    origin = {"by": BUILT_IN, "prompt": prompt, "seed": seed, "voxgen": __version__}
     return scene.but(origin=origin)
 
 

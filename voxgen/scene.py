@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Color = tuple[int, int, int]
 Indices = NDArray[np.uint8] | NDArray[np.uint16]
 Level = Literal["info", "warn", "loss"]
+BUILT_IN = "built-in composer"  # Scene.origin["by"] where no model was asked
 LIGHTS = ("day", "sunset", "night", "overcast", "studio")
 
 
