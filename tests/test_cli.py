@@ -348,6 +348,23 @@ def test_export_round_trips_through_npz(folder: Path, capsys: pytest.CaptureFixt
     assert json.loads((folder / "again.json").read_text(encoding="utf-8")) == json.loads(SMALL)
 
 
+def test_export_to_stdout_is_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    assert run(["export", "post.json", "-"]) == 0
+    assert json.loads(capfdbinary.readouterr().out) == json.loads(SMALL)
+
+
+def test_limits_can_be_set_and_breaches_are_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    assert run(["check", "post.json", "--limit", "side=4"]) == 0
+    assert "$.size: 5×5×6 is beyond the limits; built 4×4×4 of it" in capsys.readouterr().out
+    assert run(["check", "post.json", "--limit", "steps=1"]) == 0
+    assert "more than 1 steps" in capsys.readouterr().out
+    for wrong in ("side", "side=", "side=x", "height=3", "side=0", "side=999999"):
+        assert run(["check", "post.json", "--limit", wrong]) == 2
+        assert one_line(capsys.readouterr().err)
+
+
 def test_prompt_prints_exactly_what_is_sent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prompt", "a post", "--size", "small"]) == 0
     printed = capsys.readouterr().out

@@ -18,6 +18,7 @@ from voxgen import __version__
 from voxgen.errors import FileError, RenderError, ReplyError, UsageError, VoxgenError
 
 if TYPE_CHECKING:
+    from voxgen.language.builder import Limits
     from voxgen.scene import Scene
 
 _EPILOG = (
@@ -95,6 +96,12 @@ ModelName = Annotated[
 ]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Any OpenAI-compatible endpoint.")]
 GridSize = Annotated[str | None, typer.Option("--size", help="small, medium, large or cells as 128x128x96.")]
+LimitList = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit", metavar="NAME=N", help="side, cells, steps, step_seconds or total_seconds of a scene."
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Another number, another scene of the built-in composer.")]
 
 
@@ -111,6 +118,7 @@ def make(
     model: ModelName = None,
     base_url: BaseUrl = None,
     no_picture: Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")] = False,
+    limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -132,6 +140,7 @@ def make(
             size=size,
             seed=seed,
             stem=_stem(output, prompt),
+            limits=_limits(limit),
             tell=say,
             on_text=on_text,
             on_reasoning=on_reasoning,
@@ -155,6 +164,7 @@ def render(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -169,7 +179,7 @@ def render(
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
     done, scenes = [], []
     for source in sources:
-        scene = _load(source)
+        scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
         target = _target(output, source, ".png")
         _draw(scene, target, pixels, view, light, quality, say)
@@ -182,6 +192,7 @@ def render(
 @app.command()
 def check(
     sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
+    limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -193,7 +204,7 @@ def check(
 
     done, scenes = [], []
     for source in sources:
-        scene = _load(source)
+        scene = _load(source, limit)
         scenes.append(scene)
         done.append({**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]})
         if not as_json:
@@ -222,8 +233,12 @@ def prompt(
 def export(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The format is its extension: .json, .npz or .png.")
+        Path,
+        typer.Argument(
+            metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
+        ),
     ],
+    limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -231,8 +246,11 @@ def export(
     from voxgen import files
 
     say = _speaker(quiet)
-    scene = _load(source)
+    scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
+    if str(target) == "-":
+        sys.stdout.buffer.write(files.text.write(scene))
+        return
     if target.suffix.lower() == ".png":
         _check_screen()
         _draw(scene, target, (1280, 960), None, None, "good", say)
@@ -360,13 +378,22 @@ def _stdin_text() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _load(source: Path) -> Scene:
+def _limits(settings: list[str] | None) -> Limits | None:
+    if not settings:
+        return None
+    from voxgen.language.builder import parse_limits
+
+    return parse_limits(settings)
+
+
+def _load(source: Path, limit: list[str] | None) -> Scene:
     from voxgen import files
 
+    limits = _limits(limit)
     if str(source) == "-":
-        return files.text.read(sys.stdin.buffer.read(files.MAX_FILE), "")
+        return files.text.read(sys.stdin.buffer.read(files.MAX_FILE), "", limits)
     try:
-        return files.load(source)
+        return files.load(source, limits=limits)
     except VoxgenError as error:
         if str(source) not in error.message:
             error.message = f"{source}: {error.message}"

@@ -13,6 +13,7 @@ from voxgen import __version__, files
 from voxgen.ask import composer, prompts
 from voxgen.ask.models import BUILTIN, Choice, Usage, choose, cost, host
 from voxgen.errors import FileError, ModelError, ReplyError
+from voxgen.language.builder import Limits
 from voxgen.language.reader import read
 from voxgen.scene import BUILT_IN, Scene
 
@@ -30,6 +31,7 @@ def make(
     size: str | None = None,
     seed: int | None = None,
     stem: str | Path | None = None,
+    limits: Limits | None = None,
     tell: Tell | None = None,
     on_text: Tell | None = None,
     on_reasoning: Tell | None = None,
@@ -39,7 +41,8 @@ def make(
 
     size: "small", "medium", "large" or cells as "128x128x96". seed: varies the composer's scene, and is
     named to a model. stem: path without extension for the files, by default made of the prompt in the
-    current folder; a taken name gets -2. The reply is in <stem>.reply.txt while it arrives, before anything
+    current folder; a taken name gets -2. limits: how much a document may ask for.
+    The reply is in <stem>.reply.txt while it arrives, before anything
     reads it, and the scene in <stem>.json. A reply without any scene is asked for once more, with the
     reason. tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the reply,
     of the model's reasoning, and traces of the connection.
@@ -51,11 +54,11 @@ def make(
     stem = free_stem(Path(stem) if stem is not None else Path(slug(prompt)))
     if choice.model is BUILTIN:
         tell(f"{choice.why}; {_HOW_TO_GET_A_MODEL}" if model is None else choice.why)
-        scene = _compose(prompt, seed or 0, size, tell)
+        scene = _compose(prompt, seed or 0, size, limits, tell)
     else:
         tell(choice.why)
         listen = {"on_text": on_text, "on_reasoning": on_reasoning, "debug": debug}
-        scene = _ask(prompt, messages, choice, seed, stem, tell, listen)
+        scene = _ask(prompt, messages, choice, seed, stem, limits, tell, listen)
     path = files.save(scene, _with_ending(stem, ".json"))
     return scene.but(origin={**scene.origin, "files": [*scene.origin.get("files", []), str(path)]})
 
@@ -64,11 +67,11 @@ def _silent(sentence: str) -> None:
     pass
 
 
-def _compose(prompt: str, seed: int, size: str | None, tell: Tell) -> Scene:
+def _compose(prompt: str, seed: int, size: str | None, limits: Limits | None, tell: Tell) -> Scene:
     text, notes = composer.compose(prompt, seed, size)
     for note in notes:
         tell(note)
-    scene = read(text)
+    scene = read(text, limits=limits)
     origin = {"by": BUILT_IN, "prompt": prompt, "seed": seed, "voxgen": __version__}
     return scene.but(origin=origin)
 
@@ -79,6 +82,7 @@ def _ask(
     choice: Choice,
     seed: int | None,
     stem: Path,
+    limits: Limits | None,
     tell: Tell,
     listen: dict[str, Tell | None],
 ) -> Scene:
@@ -88,7 +92,7 @@ def _ask(
     origin = {**origin, "prompt": prompt}
     scene: Scene | None = None
     try:
-        scene = _read(text, origin, path)
+        scene = _read(text, origin, path, limits)
         reason = next((r.problem for r in scene.repairs if r.path == "$" and r.level == "loss"), "")
         if not reason:
             return scene
@@ -98,7 +102,7 @@ def _ask(
     messages = [*messages, {"role": "user", "content": prompts.repair(reason)}]
     try:
         second, text = _listen(messages, choice, seed, again, tell, listen)
-        return _read(text, {**origin, **second, "files": [str(path), str(again)]}, again)
+        return _read(text, {**origin, **second, "files": [str(path), str(again)]}, again, limits)
     except (ReplyError, ModelError) as error:
         if scene is None:
             raise
@@ -159,9 +163,9 @@ def _listen(
     } | ({"partial": reply.partial} if reply.partial else {}), reply.text
 
 
-def _read(text: str, origin: dict[str, Any], path: Path) -> Scene:
+def _read(text: str, origin: dict[str, Any], path: Path, limits: Limits | None) -> Scene:
     try:
-        scene = read(text)
+        scene = read(text, limits=limits)
     except ReplyError as error:
         raise ReplyError(f"{path}: {error.message}", error.hint) from None
     return scene.but(origin={**scene.origin, **origin})

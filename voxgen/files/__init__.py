@@ -8,6 +8,7 @@ from typing import Any
 
 from voxgen.errors import FileError
 from voxgen.files import npz, text
+from voxgen.language.builder import Limits
 from voxgen.scene import Scene
 
 MAX_FILE = 256 << 20  # bytes read of any file
@@ -16,15 +17,16 @@ READERS: Mapping[str, Callable[[bytes, str], Scene]] = {".npz": npz.read}
 WRITERS: Mapping[str, Callable[[Scene], bytes]] = {".json": text.write, ".npz": npz.write}
 
 
-def load(path: str | Path) -> Scene:
+def load(path: str | Path, *, limits: Limits | None = None) -> Scene:
     """Read a scene: a saved scene, a raw reply, a foreign build (also gzipped), or an .npz archive.
 
-    The extension only matters for binary formats; everything else is read as text.
+    The extension only matters for binary formats; everything else is read as text, within `limits`.
     Raises FileError if the file cannot be read, ReplyError if nothing in it can be drawn.
     """
     path = Path(path)
     data = read_bytes(path)
-    return READERS.get(path.suffix.lower(), text.read)(data, _title(path))
+    reader = READERS.get(path.suffix.lower())
+    return reader(data, _title(path)) if reader else text.read(data, _title(path), limits)
 
 
 def save(scene: Scene, path: str | Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from voxgen.errors import FileError
+from voxgen.language.builder import Limits
 from voxgen.language.reader import read as read_text
 from voxgen.scene import Material, Scene
 
@@ -21,9 +22,9 @@ _WIDTH = 110  # characters a line may take before its items get lines of their o
 _LETTERS = [chr(c) for c in (*range(65, 91), *range(97, 123), *range(0xC0, 0x180)) if chr(c).isalpha()]
 
 
-def read(data: bytes, title: str) -> Scene:
+def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
     """Read text, gzipped or plain, of any kind `language.reader.read` knows."""
-    return read_text(_unpacked(data), title=title)
+    return read_text(_unpacked(data), title=title, limits=limits)
 
 
 def write(scene: Scene) -> bytes:

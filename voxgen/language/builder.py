@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.errors import ReplyError
+from voxgen.errors import ReplyError, UsageError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
 from voxgen.language.canvas import Canvas, Choice, Ruler
 from voxgen.language.paint import Paints, Scope
 from voxgen.scene import Indices, Light, Repair, Scene, View, VoxelGrid
 
+MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 3600, "total_seconds": 86400}
 _MAX_REPAIRS = 1000
 _MAX_PART_DEPTH = 12
 _MAX_RUN = 1024  # cells a run length such as "a*10" may stand for
@@ -33,6 +34,27 @@ class Limits(NamedTuple):
     steps: int = 20_000  # after repeats
     step_seconds: float = 5.0
     total_seconds: float = 60.0
+
+
+def parse_limits(settings: Sequence[str]) -> Limits:
+    """Read settings such as "side=1024" into Limits; raises UsageError for what is none.
+
+    >>> parse_limits(["side=1024", "steps=50000"]).side
+    1024
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            values[name] = type(Limits._field_defaults[name])(value)
+        except (KeyError, ValueError):
+            names = ", ".join(f"{k}={v}" for k, v in Limits._field_defaults.items())
+            raise UsageError(
+                f"{setting!r} is not a limit", f"the limits and their usual values: {names}"
+            ) from None
+        if not 0 < values[name] <= MAX_LIMITS[name]:
+            raise UsageError(f"{setting}: out of range", f"{name} goes up to {MAX_LIMITS[name]}")
+    return Limits(**values)
 
 
 class _LimitError(Exception):

@@ -10,6 +10,7 @@ from voxgen.scene import Repair, VoxelGrid
 __all__ = ["remarks"]
 
 _MOST = 0.95  # of one colour is as good as all
+MAX_RUNS = 500_000  # of solid cells: more take seconds to join into pieces
 
 Runs = NDArray[np.int64]  # (n, 4): x, y, first z, last z of solid cells above each other
 
@@ -18,7 +19,8 @@ def remarks(grid: VoxelGrid) -> list[Repair]:
     """Return what a person would find odd about a grid; nothing in it is changed.
 
     An empty scene, a single voxel and a scene of one colour are "loss", worth asking the model again;
-    pieces that touch neither the ground nor the largest piece are "info": clouds and birds may float.
+    pieces that touch neither the ground nor the largest piece are "info": clouds and birds may float. They
+    are looked for among at most MAX_RUNS runs: what is more broken than that is a cloud of dust.
     """
     count = grid.voxels
     if count == 0:
@@ -26,7 +28,7 @@ def remarks(grid: VoxelGrid) -> list[Repair]:
     if count == 1:
         return [Repair("$", "the scene is a single voxel", "drew it", "loss")]
     runs = solid_runs(grid)
-    return [*_one_color(grid, runs, count), *_floating(runs)]
+    return [*_one_color(grid, runs, count), *(_floating(runs) if len(runs) <= MAX_RUNS else [])]
 
 
 def _one_color(grid: VoxelGrid, runs: Runs, count: int) -> list[Repair]:

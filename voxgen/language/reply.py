@@ -38,6 +38,8 @@ from voxgen.scene import Level, Repair
 __all__ = ["parse"]
 
 MAX_TEXT = 64 << 20  # characters
+MAX_STRICT = 32 << 20  # of a reply that is valid as it stands,
+MAX_LOOSE = 16 << 20  # and of one that must be mended: the rest is left out, so that memory and time end
 MAX_LETTERS = 4  # texts inside texts inside texts
 
 # what scenes are made of, in the scene language and in others; the second kind holds the voxels
@@ -73,6 +75,16 @@ CODE = re.compile(
     r"|=>|\bfor\s?\(|\w\([^()\n]{0,80}\);[ \t]*$"
 )
 DOTS_ITEM = re.compile(r"[\"'](?:\.{3}|…)[^\"']*[\"']\s*[,\]]")
+BINARY = (  # how files that are no text begin; "?" is what became of a byte that is no character
+    (rb"\x1f[\x8b?][\x08?]", "a gzip archive that cannot be unpacked"),
+    (rb"PK[\x03\x05]", "a zip archive"),
+    (rb"[\x89?]PNG\r?\n", "a PNG picture"),
+    (rb"[\xff?][\xd8?][\xff?][\xe0\xe1\xdb?]\x00", "a JPEG picture"),
+    (rb"GIF8", "a GIF picture"),
+    (rb"glTF", "a glTF model"),
+    (rb"VOX \x96\x00", "a MagicaVoxel file"),
+    (rb"%PDF", "a PDF document"),
+)
 REFUSAL = re.compile(r"(?i)\b(?:i can(?:no|['’])t|i am unable|i['’]m (?:sorry|unable)|i won['’]t|as an ai)\b")
 
 
@@ -97,6 +109,8 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
 
     Raises ReplyError where the text holds nothing that could be a scene.
     """
+    if kind := _binary(text):
+        raise ReplyError(f"this is {kind}, not text", "is it whole, and is its name right?")
     text = _clean(text)
     if len(text) > MAX_TEXT:
         raise ReplyError(f"the reply is {len(text):,} characters long", f"the limit is {MAX_TEXT:,}")
@@ -115,6 +129,12 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
             gc.enable()
 
 
+def _binary(text: str | bytes) -> str:
+    """Name the kind of file that bytes, or bytes taken for text, are; "" for what may be text."""
+    head = text[:8] if isinstance(text, bytes) else text[:8].encode("latin-1", "replace")
+    return next((kind for mark, kind in BINARY if re.match(mark, head)), "")
+
+
 def _clean(text: str | bytes) -> str:
     """Decode bytes; drop a byte order mark, NULs and halves of characters."""
     if isinstance(text, bytes):
@@ -128,9 +148,14 @@ def _clean(text: str | bytes) -> str:
 def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
     """Parse text; letters counts the envelopes already opened."""
     try:
+        if len(text) > MAX_STRICT:
+            raise ValueError
         value = STRICT.decode(text)
     except (ValueError, RecursionError):
-        value, notes = _parse_loosely(text, letters)
+        value, notes = _parse_loosely(text[:MAX_LOOSE], letters)
+        if len(text) > MAX_LOOSE:
+            problem = f"the reply is {len(text):,} characters long"
+            notes.append((MAX_LOOSE, problem, f"read the first {MAX_LOOSE:,}", "loss"))
     else:
         notes = []
     inner = _inner_text(value)

@@ -45,7 +45,7 @@ class Effort:
     scan: int
     steps: int
     broken: int = 0  # where a strict scan met the first thing it could not read
-    tokens: int = 400_000  # read one by one; what follows is left out, so that no reply takes minutes
+    tokens: int = 250_000  # read one by one; what follows is left out, so that no reply takes minutes
 
 
 class _TwiceError(ValueError):
@@ -95,6 +95,7 @@ QUOTES = {
     "‘": "’‘'", "’": "’'", "«": "»", "»": "«",
 }  # fmt: skip
 STOPS = {quote: re.compile(rf"\\.|[{ends}]", re.S) for quote, ends in QUOTES.items()}
+RUN_ON = {quote: re.compile(rf"(?:[^\\{ends}]|\\.)*", re.S) for quote, ends in QUOTES.items()}
 PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"(?=\s*[,\]}:])')
 TWO_QUOTES = re.compile(r'""[^\s,\]}:"]')
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.S)
@@ -227,6 +228,9 @@ class Tokens:
             if not comment:
                 return at
             at = self._comment(comment)
+            self.effort.tokens -= 1
+            if self.effort.tokens <= 0:
+                return at
 
     def _comment(self, comment: re.Match[str]) -> int:
         """Note a comment; return where it ends."""
@@ -402,6 +406,7 @@ class Tokens:
         while found := STOPS[quote].search(text, at, stop):
             at = found.end()
             if found[0][0] == "\\" and not (escaped and found[0] == '\\"'):
+                at = at if escaped else RUN_ON[quote].match(text, at, stop).end()  # type: ignore[union-attr]
                 continue
             if first >= 0 and self._too_far(first, found.start()):
                 break
