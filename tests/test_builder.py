@@ -457,6 +457,116 @@ def test_scatter_says_when_there_is_no_room() -> None:
     assert "of 99" in scene.repairs[0].problem
 
 
+def test_parts_see_constants_counters_and_textures_behind_what_they_name() -> None:
+    parts = {"p": {"size": [7, 7, 3], "build": [{"formula": "d(x, y) < r + i", "of": "wall"}]}}
+    scene = made(
+        {"repeat": 2, "as": "i", "build": [{"place": "p", "at": ["8*i", 0, 0]}]},
+        size=(16, 8, 4),
+        let={"cx": 3, "r": 1.5, "h": 1},
+        functions={"sq(x)": "(x - cx)**2", "d(x, y)": "sqrt(sq(x) + sq(y))"},
+        textures={"wall": [{"when": "z < h", "of": "a"}, {"of": "b"}]},
+        parts=parts,
+    )
+    assert clean(scene)
+    assert cells(scene, "a") == {(x, y, 0) for x, y, z in cells(scene, "b") if z == 1}
+    widths = [sum(low <= x < low + 8 for x, _, _ in cells(scene, "a")) for low in (0, 8)]
+    assert widths == [9, 21]
+
+
+def test_a_default_may_use_another_parameter() -> None:
+    tower = {"params": {"h": 2, "w": "h+1"}, "build": [{"box": [[0, 0, 0], ["w-1", 0, "h-1"]], "of": "a"}]}
+    scene = made({"place": "t", "at": [0, 0, 0], "with": {"h": 3}}, parts={"t": tower})
+    assert cells(scene) == {(x, 0, z) for x in range(4) for z in range(3)}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"line": [[0, 0, 0], [7, 7, 7]], "width": 3, "of": "#123456", "only": ["air"]},
+        {"layers": ["abab"], "key": {"a": "#123456", "b": "#654321"}, "only": ["air"]},
+        {"terrain": {"box": [[0, 0, 0], [7, 7, 4]], "top": "#123456"}, "of": "#654321", "only": ["air"]},
+        {"repeat": 4, "as": "i", "only": ["air"], "build": [{"voxels": [["i", 0, 0]], "of": "tomato"}]},
+    ],
+)
+def test_only_works_with_colours_the_palette_does_not_hold_yet(step: dict[str, Any]) -> None:
+    scene = made({"voxels": [[7, 0, 7]], "of": "a"}, step)
+    assert clean(scene)
+    assert scene.grid.voxels > 1
+
+
+def test_guesses_and_losses_are_said_where_no_size_is_given() -> None:
+    parts = {"p": {"build": [{"voxels": [[0, 0, 0]], "of": "reddd"}, {"formula": "q(x)", "of": "a"}]}}
+    scene = build({"palette": {"reddd1": "#f00"}, "parts": parts, "build": [{"place": "p", "at": [0, 0, 0]}]})
+    paths = [r.path for r in scene.repairs if r.path != "$"]
+    assert paths.count("$.parts.p.build[0].of") == 1
+    assert paths.count("$.parts.p.build[1]") == 1
+
+
+def test_hollow_cones_keep_their_tip_and_fractional_bases_their_height() -> None:
+    cone = {"base": [8, 8, 0], "radius": 6, "height": 12}
+    solid = made({"cone": cone, "of": "a"}, size=(17, 17, 17))
+    hollow = made({"cone": cone, "hollow": True, "of": "a"}, size=(17, 17, 17))
+    assert {z for _, _, z in cells(hollow)} == set(range(12))
+    assert cells(hollow) < cells(solid)
+    shifted = made({"cone": {**cone, "base": [8, 8, 0.5]}, "of": "a"}, size=(17, 17, 17))
+    assert {z for _, _, z in cells(shifted)} == set(range(1, 13))
+
+
+def test_mirror_keeps_to_only_and_when() -> None:
+    block = {"box": [[0, 0, 0], [2, 0, 5]], "of": "a"}
+    scene = made(block, {"mirror": "x", "when": "z < 3"})
+    assert {(x, z) for x, _, z in cells(scene) if x > 4} == {(x, z) for x in (5, 6, 7) for z in range(3)}
+    assert count(made(block, {"mirror": "x", "only": ["b"]})) == 18
+
+
+def test_a_part_without_a_size_turns_about_its_own_box() -> None:
+    parts = {"p": {"build": [{"voxels": [[2, 0, 0]], "of": "a"}]}}
+    ends = [
+        cells(made({"place": "p", "at": [1, 1, 0], "turn": turn}, parts=parts)) for turn in (0, 90, 180, 270)
+    ]
+    assert ends == [{(3, 1, 0)}, {(1, 3, 0)}, {(1, 1, 0)}, {(1, 1, 0)}]
+
+
+def test_a_when_may_speak_of_cells_through_a_function() -> None:
+    scene = made({"box": [[0, 0, 0], [7, 7, 7]], "of": "a", "when": "low()"}, functions={"low()": "z < 2"})
+    assert count(scene) == 128
+
+
+def test_every_bad_function_is_named_at_its_own_place() -> None:
+    scene = made(
+        {"voxels": [[0, 0, 0]], "of": "a"},
+        functions={"a(x)": "a(x)", "b(x)": "1 +", "c(x)": "x"},
+    )
+    assert {r.path for r in scene.repairs if r.level == "loss" and r.path != "$"} == {
+        '$.functions["a(x)"]',
+        '$.functions["b(x)"]',
+    }
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"place": "p", "at": [[0, 0, 0]] * 3000},
+        {"scatter": ["a"], "count": 1e12, "gap": 0},
+        {"voxels": [["f9(1)", "f9(2)", "f9(3)"]] * 400, "of": "a"},
+        {"formula": "+".join(["f9(x+y+z)"] * 4) + "> 0", "of": "a"},
+    ],
+)
+def test_no_step_outlives_its_time(step: dict[str, Any]) -> None:
+    """The limits are tiny here: what counts is that the clock is looked at in every kind of step."""
+    functions = {"f0(x)": "x+1"} | {f"f{k}(x)": f"f{k - 1}(x)+f{k - 1}(x)" for k in range(1, 10)}
+    document = {
+        "size": [256, 256, 64],
+        "functions": functions,
+        "parts": {
+            "p": {"size": [200, 200, 60], "build": [{"box": [[0, 0, 0], [199, 199, 59]], "of": "red"}]}
+        },
+        "build": [{"box": [[0, 0, 0], [255, 255, 0]], "of": "blue"}, step],
+    }
+    scene = build(document, limits=Limits(step_seconds=0.05, total_seconds=0.5))
+    assert any("longer than" in r.problem for r in scene.repairs)
+
+
 # --------------------------------------------------------------------------- documents
 
 

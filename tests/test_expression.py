@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.language import chance, expression
-from voxgen.language.expression import ExpressionError, check, evaluate, parse, parse_function, work
+from voxgen.language.expression import (
+    ExpressionError,
+    evaluate,
+    names_used,
+    parse,
+    parse_function,
+    resolve,
+    work,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,7 @@ from voxgen.language.expression import ExpressionError, check, evaluate, parse, 
         ("5 if 0 else 6 if 0 else 7", 7),
         ("1 > 2 ? 5 : 6", 6),
         ("2pi", 2 * math.pi),
+        ("2(1 + 2)**2", 18),
         ("3(1 + 1)", 6),
         ("PI", math.pi),
         ("hypot(3, 4)", 5),
@@ -124,38 +133,62 @@ def test_one_branch_of_a_plain_choice_is_not_evaluated() -> None:
     assert float(evaluate("1 if i < 4 else missing", {"i": 2.0})) == 1
 
 
+def functions_of(**bodies: str) -> dict[str, expression.Function]:
+    return dict(parse_function(f"{name}(x)", body) for name, body in bodies.items())
+
+
 def test_functions_see_their_arguments_and_constants() -> None:
-    functions = dict(
-        [parse_function("d(a, b)", "hypot(a - cx, b)"), parse_function("near(a)", "d(a, 0) < r")]
-    )
-    assert check(functions) == {}
+    named = dict([parse_function("d(a, b)", "hypot(a - cx, b)"), parse_function("near(a)", "d(a, 0) < r")])
+    functions, wrong = resolve(named)
+    assert wrong == {}
     assert bool(evaluate("near(5)", {"cx": 3.0, "r": 2.5}, functions))
+    assert names_used(parse("near(5)"), functions) == {"cx", "r"}
     with pytest.raises(ExpressionError, match=r"d\(\) takes 2 arguments, not 1"):
         evaluate("d(1)", {"cx": 0.0}, functions)
 
 
-def test_functions_that_call_themselves_are_found() -> None:
-    functions = dict(
-        [parse_function("a(x)", "b(x)"), parse_function("b(x)", "a(x)"), parse_function("c(x)", "x")]
-    )
-    wrong = check(functions)
-    assert "calls itself" in " ".join(wrong.values())
-    assert "c" not in wrong
+def test_functions_that_call_themselves_are_left_out_with_those_that_call_them() -> None:
+    usable, wrong = resolve(functions_of(a="b(x)", b="a(x)", c="x", d="a(x)"))
+    assert set(usable) == {"c"}
+    assert "calls itself" in wrong.values()
+    assert wrong["d"] == "calls a(), which cannot be used"
+
+
+def test_a_constant_may_have_the_name_of_a_function() -> None:
+    functions, _ = resolve(functions_of(r="r + x"))
+    assert float(evaluate("r(2)", {"r": 5.0}, functions)) == 7
 
 
 def test_functions_that_double_at_each_step_are_found() -> None:
-    functions = dict([parse_function("f0(x)", "x + 1")])
-    for k in range(1, 30):
-        functions.update([parse_function(f"f{k}(x)", f"f{k - 1}(x) + f{k - 1}(x)")])
-    wrong = check(functions)
+    doubling = {f"f{k}": f"f{k - 1}(x) + f{k - 1}(x)" for k in range(1, 30)}
+    usable, wrong = resolve(functions_of(f0="x + 1", **doubling))
+    assert "f5" in usable
+    assert usable["f5"].work == 32 * 3 + 31 * 5
     assert "f29" in wrong
-    assert "f5" not in wrong
-    assert "grows beyond" in wrong["f29"]
+    assert any("grows beyond" in reason for reason in wrong.values())
+    with pytest.raises(ExpressionError, match="grows beyond"):
+        evaluate("+".join(["f10(1)"] * 30), {}, usable)
 
 
-def test_work_counts_functions_written_out() -> None:
-    functions = dict([parse_function("f(x)", "x + x + x + x")])
-    assert work(parse("f(1)"), functions) > work(parse("g(1)"), functions)
+def test_work_counts_every_call_written_out() -> None:
+    functions, _ = resolve(functions_of(f="x + x + x + x"))
+    assert work(parse("f(1) + f(2)"), functions) == parse("f(1) + f(2)").work + 2 * 5
+
+
+@pytest.mark.parametrize(
+    "source", ["smoothstep(1, 1, 2)", "log(8, 1)", "sqrt(0 - 1) / 0", "noise(1, 2, 3, 1/0)"]
+)
+def test_arithmetic_that_goes_wrong_is_a_number_or_an_expression_error(source: str) -> None:
+    try:
+        evaluate(source, {})
+    except ExpressionError as error:
+        text = str(error)
+        assert "cannot be worked out" in text
+
+
+def test_the_seed_of_noise_is_one_number() -> None:
+    with pytest.raises(ExpressionError, match="fourth argument"):
+        evaluate("noise(x, 0, 0, x)", {"x": np.arange(4.0)})
 
 
 @pytest.mark.parametrize("signature", ["f", "f(", "f)a(", "f(a)b", "", "1(a)"])

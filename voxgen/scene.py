@@ -43,7 +43,9 @@ class VoxelGrid:
     palette: tuple[Material, ...]
 
     def __post_init__(self) -> None:
-        self.indices.setflags(write=False)
+        indices = self.indices.view()  # the caller's own array stays writable
+        indices.setflags(write=False)
+        object.__setattr__(self, "indices", indices)
 
     @property
     def size(self) -> tuple[int, int, int]:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from voxgen.errors import ReplyError, UsageError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
-from voxgen.language.canvas import Canvas, Choice, Ruler
+from voxgen.language.canvas import Canvas, Choice, Chooser, Ruler
 from voxgen.language.paint import Paints, Scope
-from voxgen.scene import Indices, Light, Repair, Scene, View, VoxelGrid
+from voxgen.scene import Indices, Level, Light, Repair, Scene, View, VoxelGrid
 
 MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 3600, "total_seconds": 86400}
 _MAX_REPAIRS = 1000
 _MAX_PART_DEPTH = 12
+_MAX_STOCK = 1 << 28  # bytes of finished parts kept for the next copy
 _MAX_RUN = 1024  # cells a run length such as "a*10" may stand for
 
 
@@ -103,6 +104,7 @@ class _Builder:
         self.document = document
         self.limits = limits
         self.repairs: list[Repair] = []
+        self.said: set[tuple[str, str]] = set()  # what was noted, where
         self.path = "$"
         self.slot = "of"  # the key of the step whose materials are looked up
         self.steps_left = limits.steps
@@ -110,8 +112,11 @@ class _Builder:
         self.seed = int(document.get("seed") or 0)
         self.functions = self._functions()
         self.parts: dict[str, Any] = document.get("parts") or {}
-        self.stock: dict[str, tuple[Indices, NDArray[np.int64]]] = {}  # finished parts
+        self.stock: dict[str, tuple[Indices, NDArray[np.int64]]] = {}  # finished parts, newest last
         self.mentions: dict[str, frozenset[str]] = {}
+        self.texts = {k.split("(")[0].strip(): str(v) for k, v in (document.get("functions") or {}).items()}
+        for kind in ("textures", "parts"):
+            self.texts |= {k: json.dumps(v) for k, v in (document.get(kind) or {}).items()}
         self.depth = 0
         self.paints = Paints(
             document.get("palette") or {},
@@ -120,7 +125,8 @@ class _Builder:
             self.seed,
             self._guessed,
         )
-        self.scope = Scope(self._constants())
+        self.constants = self._constants()
+        self.scope = Scope(self.constants)
 
     # ----------------------------------------------------------------- the document
 
@@ -135,37 +141,42 @@ class _Builder:
             self.note(str(stop), "kept what was built until then", "loss")
         return canvas.grid if size else canvas.cropped()[0]
 
-    def note(self, problem: str, fix: str, level: Any = "warn") -> None:
-        repair = Repair(self.path, problem, fix, level)
-        if len(self.repairs) < _MAX_REPAIRS and repair not in self.repairs[-50:]:
-            self.repairs.append(repair)
+    def note(self, problem: str, fix: str, level: Level = "warn", path: str | None = None) -> None:
+        """Add a repair, once; measuring and drawing may both run into it."""
+        path = self.path if path is None else path
+        if len(self.repairs) < _MAX_REPAIRS and (path, problem) not in self.said:
+            self.said.add((path, problem))
+            self.repairs.append(Repair(path, problem, fix, level))
 
     def _guessed(self, problem: str, fix: str) -> None:
-        if len(self.repairs) < _MAX_REPAIRS:
-            self.repairs.append(Repair(f"{self.path}.{self.slot}", problem, fix))
+        self.note(problem, fix, path=f"{self.path}.{self.slot}")
 
     def _functions(self) -> dict[str, expression.Function]:
         functions: dict[str, expression.Function] = {}
+        paths: dict[str, str] = {}
         for signature, body in (self.document.get("functions") or {}).items():
-            self.path = f"$.functions[{json.dumps(signature)}]"
+            path = f"$.functions[{json.dumps(signature)}]"
             try:
                 name, function = expression.parse_function(signature, str(body))
-                functions[name] = function
+                functions[name], paths[name] = function, path
             except expression.ExpressionError as error:
-                self.note(str(error), "left the function out", "loss")
-        for name, reason in expression.check(functions).items():
-            self.note(reason, f"left {name}() out", "loss")
-            functions.pop(name)
-        return functions
+                self.note(str(error), "left the function out", "loss", path)
+        usable, wrong = expression.resolve(functions)
+        for name, reason in wrong.items():
+            self.note(reason, f"left {name}() out", "loss", paths[name])
+        return usable
 
     def _constants(self) -> dict[str, float]:
         constants: dict[str, float] = {}
         for name, value in (self.document.get("let") or {}).items():
             self.path = f"$.let.{name}"
             try:
-                constants[name] = _finite(expression.evaluate(str(value), constants, self.functions))
-            except (ValueError, TypeError) as error:
+                constants[name] = self.number(str(value), Scope(constants))
+            except ValueError as error:
                 self.note(str(error), "left the constant out", "loss")
+            except _LimitError as stop:
+                self.note(str(stop), "left the other constants out", "loss")
+                break
         return constants
 
     def _size(self) -> tuple[int, int, int] | None:
@@ -192,10 +203,10 @@ class _Builder:
     def _measured(self, draw: Callable[[Canvas], None]) -> Canvas:
         """Return an empty canvas just large enough for what `draw` draws."""
         ruler = Ruler()
-        kept, left, path = list(self.repairs), self.steps_left, self.path
+        left, path = self.steps_left, self.path
         with suppress(_LimitError):
             draw(ruler)
-        self.repairs, self.steps_left, self.path = kept, left, path  # said again while drawing
+        self.steps_left, self.path = left, path
         bounds = ruler.bounds()
         if bounds is None:
             return Canvas((1, 1, 1))
@@ -212,15 +223,9 @@ class _Builder:
             self._count()
             try:
                 self.step(canvas, step, scope)
-            except (
-                ValueError,
-                TypeError,
-                KeyError,
-                IndexError,
-                ArithmeticError,
-                AttributeError,
-                TimeoutError,
-            ) as error:
+            except TimeoutError as error:
+                self.note(str(error), "stopped the step there", "loss")
+            except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
                 self.note(_reason(error), "skipped the step", "loss")
             except (MemoryError, RecursionError) as error:
                 self.note(f"too large to build ({type(error).__name__})", "skipped the step", "loss")
@@ -230,6 +235,9 @@ class _Builder:
         self.steps_left -= 1
         if self.steps_left < 0:
             raise _LimitError(f"more than {self.limits.steps:,} steps")
+        self._check_time()
+
+    def _check_time(self) -> None:
         if time.monotonic() > self.deadline:
             raise _LimitError(f"took longer than {self.limits.total_seconds:g} s")
 
@@ -254,20 +262,22 @@ class _Builder:
     def _holds(self, canvas: Canvas, when: Any, scope: Scope) -> bool:
         """Evaluate "when"; one that speaks of x, y, z holds or fails cell by cell."""
         node = expression.parse(str(when))
-        if not ({"x", "y", "z"} - set(scope.numbers)) & node.uses:
+        if not ({"x", "y", "z"} - set(scope.numbers)) & expression.names_used(node, self.functions):
             return bool(np.all(expression.truth(self.value(node, scope))))
         outer = canvas.when
 
         def condition(x: Any, y: Any, z: Any) -> Any:
             held = expression.truth(self.value(node, scope, x=x, y=y, z=z))
-            return held if outer is None else held & outer(x, y, z)
+            return held if outer is None else held & outer.pick(x, y, z)
 
-        canvas.when = condition
+        work = expression.work(node, self.functions) + (outer.work if outer else 0)
+        canvas.when = Chooser(condition, work)
         return True
 
     # ----------------------------------------------------------------- values
 
     def value(self, source: Any, scope: Scope, **cells: Any) -> Any:
+        self._check_time()
         return expression.evaluate(
             source, {**scope.numbers, **cells} if cells else scope.numbers, self.functions
         )
@@ -381,8 +391,14 @@ class _Builder:
         codes, letters = _sliced(slices, upright=step.get("facing") == "front")
         low = (shapes.cell(at[0]), shapes.cell(at[1]), shapes.cell(at[2]))
         key = step.get("key") or {}
-        for code, letter in enumerate(letters, 1):
-            self.fill(canvas, shapes.picture(codes, code, low), key.get(letter, letter), scope, "key")
+        choices = [self.choice(key.get(letter, letter), scope, "key") for letter in letters]
+        table = np.array([0] + [c if isinstance(c, int) else 0 for c in choices], np.uint16)
+        shape, held = shapes.drawing(codes, low)
+        plain = Chooser(lambda x, y, z: table[held(x, y, z)])
+        canvas.paint(shape, plain, len(self.paints.materials))  # all plain letters at once
+        for code, choice in enumerate(choices, 1):
+            if not isinstance(choice, int):
+                canvas.paint(shapes.picture(codes, code, low), choice, len(self.paints.materials))
 
     def terrain(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
         body = step["terrain"]
@@ -398,7 +414,7 @@ class _Builder:
         if "in" in step:
             low, high = shapes.outward(*self.pair(step["in"], scope))
         elif canvas.measuring:
-            raise ValueError('a formula needs its box "in" where no size is given')
+            return  # it fills what the other steps span
         else:
             low, high = shapes.corners(canvas.low.tolist(), canvas.high.tolist())
 
@@ -413,7 +429,7 @@ class _Builder:
         if not axes:
             raise ValueError(f'{json.dumps(step["mirror"])[:40]} is not "x" or "y"')
         for axis in axes:
-            canvas.mirror("xyz".index(axis))
+            canvas.mirror("xyz".index(axis), len(self.paints.materials))
 
     # ----------------------------------------------------------------- steps within steps
 
@@ -443,7 +459,8 @@ class _Builder:
         if name not in self.parts:
             raise ValueError(f'no part is called "{name}"')
         inner = self._part_scope(name, given, scope)
-        key = json.dumps([name, inner.numbers, inner.materials], sort_keys=True, default=float)
+        own = {k: v for k, v in inner.numbers.items() if self.constants.get(k) != v}
+        key = json.dumps([name, own, inner.materials], sort_keys=True, default=float)
         if key not in self.stock:
             if self.depth >= _MAX_PART_DEPTH:
                 raise ValueError(
@@ -454,6 +471,10 @@ class _Builder:
             self.path = f"$.parts.{name}"
             try:
                 self.stock[key] = self._build_part(self.parts[name], inner)
+                while (
+                    sum(grid.nbytes for grid, _ in self.stock.values()) > _MAX_STOCK and len(self.stock) > 1
+                ):
+                    del self.stock[next(iter(self.stock))]
             finally:
                 self.depth -= 1
                 self.path = path
@@ -462,44 +483,48 @@ class _Builder:
     def _part_scope(self, name: str, given: Mapping[str, Any], scope: Scope) -> Scope:
         """Return the names a part sees: its parameters, and what it mentions of the caller's."""
         mentioned = self._mentioned(name)
-        numbers = {k: v for k, v in scope.numbers.items() if k in mentioned}
+        numbers = {k: v for k, v in scope.numbers.items() if k in mentioned or k in self.constants}
         materials = {k: v for k, v in scope.materials.items() if k in mentioned}
         part = self.parts[name]
         defaults = (part.get("params") or {}) if isinstance(part, Mapping) else {}
         for parameter, value in {**defaults, **given}.items():
             numbers.pop(parameter, None)
             materials.pop(parameter, None)
-            default = defaults.get(parameter)
-            if isinstance(value, str) and value in scope.materials:
-                materials[parameter] = scope.materials[value]
-            elif (
-                isinstance(value, str) and not isinstance(default, (int, float)) and self.paints.knows(value)
-            ):
-                materials[parameter] = value
-            elif isinstance(value, (str, int, float)):
-                numbers[parameter] = self._parameter(value, scope, materials, parameter)
-                if numbers[parameter] is None:
-                    del numbers[parameter]
+            outer = scope if parameter in given else Scope(numbers, materials)
+            number = self._parameter(value, defaults.get(parameter), outer)
+            if number is None:
+                materials[parameter] = outer.materials.get(value, value) if isinstance(value, str) else value
             else:
-                materials[parameter] = value
+                numbers[parameter] = number
         return Scope(numbers, materials)
 
-    def _mentioned(self, name: str) -> frozenset[str]:
-        """Return every word in a part and in the parts it places."""
-        if name not in self.mentions:
-            self.mentions[name] = frozenset()  # for a part that places itself
-            words = re.findall(r"[^\W\d]\w*", json.dumps(self.parts[name], ensure_ascii=False))
-            inner = [self._mentioned(word) for word in set(words) if word in self.parts]
-            self.mentions[name] = frozenset(words).union(*inner)
-        return self.mentions[name]
+    def _parameter(self, value: Any, default: Any, scope: Scope) -> float | None:
+        """Return a parameter's number, None where it is a material.
 
-    def _parameter(self, value: Any, scope: Scope, materials: dict[str, Any], name: str) -> float | None:
-        """Evaluate a parameter; a word that is no expression is taken for a material."""
+        A name of the palette is a material unless the default is a number; so is what is no expression.
+        """
+        if isinstance(value, str):
+            named = value in scope.materials or self.paints.knows(value)
+            if named and not isinstance(default, (int, float)):
+                return None
+        elif not isinstance(value, (int, float)):
+            return None
         try:
             return self.number(value, scope)
         except ValueError:
-            materials[name] = value
             return None
+
+    def _mentioned(self, name: str) -> frozenset[str]:
+        """Return every word in a part and in the parts, functions and textures it speaks of."""
+        if name not in self.mentions:
+            words: set[str] = set()
+            waiting = [name]
+            while waiting:
+                found = set(re.findall(r"[^\W\d]\w*", self.texts[waiting.pop()])) - words
+                words |= found
+                waiting += [word for word in found if word in self.texts]
+            self.mentions[name] = frozenset(words)
+        return self.mentions[name]
 
     def _build_part(self, part: Any, scope: Scope) -> tuple[Indices, NDArray[np.int64]]:
         body = {"build": part} if isinstance(part, list) else part
@@ -511,13 +536,17 @@ class _Builder:
             return canvas.grid, np.zeros(3, np.int64)
         canvas = self._measured(lambda c: self.steps(c, steps, scope))
         self.steps(canvas, steps, scope)
-        return canvas.cropped()
+        grid, corner = canvas.cropped()
+        before = np.maximum(corner, 0)  # the part's own box starts at 0, or below if it draws there
+        padded: Indices = np.pad(grid, [(int(n), 0) for n in before])  # type: ignore[assignment]
+        return padded, np.minimum(corner, 0)
 
     def scatter(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
         """Drop things on the surface: free columns are tried in the order of a hash until enough stand."""
         things = step["scatter"] if isinstance(step["scatter"], (list, dict)) else [step["scatter"]]
         kinds = [self._thing(thing, scope) for thing in things]
-        weights = list(things.values()) if isinstance(things, dict) else [1.0] * len(kinds)
+        shares = list(things.values()) if isinstance(things, dict) else [1.0] * len(kinds)
+        weights = [self.number(share, scope) for share in shares]
         count, gap = self.number(step.get("count", 10), scope), self.number(step.get("gap", 1), scope)
         if isinstance(canvas, Ruler):
             canvas.headroom = max(
@@ -531,6 +560,7 @@ class _Builder:
         for x, y in field.columns(seed):
             if standing >= count:
                 break
+            canvas.check_time()
             z = field.free(x, y)
             if z is None:
                 continue

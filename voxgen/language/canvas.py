@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from voxgen.language.shapes import Floats, Mask, Shape
 from voxgen.scene import Indices
 
-Choice = int | Callable[[Floats, Floats, Floats], Any]  # one palette index, or cells → indices
+
+class Chooser(NamedTuple):
+    """A function from cells to palette indices, or to truths, and its array operations a cell."""
+
+    pick: Callable[[Floats, Floats, Floats], Any]
+    work: int = 8
+
+
+Choice = int | Chooser  # one palette index, or one for each cell
 
 Cell = NDArray[np.int64]  # (3,)
 
@@ -31,7 +39,7 @@ class Canvas:
         self.low: Cell = np.array(low, np.int64)
         self.high: Cell = self.low + np.array(size, np.int64) - 1
         self.only: NDArray[np.bool_] | None = None  # per palette index: may it be overwritten?
-        self.when: Callable[[Floats, Floats, Floats], Mask] | None = None  # a condition per cell
+        self.when: Chooser | None = None  # a condition per cell
         self.deadline = float("inf")  # time.monotonic() at which a step has to stop
 
     def paint(self, shape: Shape, choice: Choice, materials: int) -> None:
@@ -43,27 +51,33 @@ class Canvas:
         low, high = np.maximum(shape.low, self.low), np.minimum(shape.high, self.high)
         if (low > high).any():
             return
-        for start, stop in _slabs(low, high, shape.work):
-            if time.monotonic() > self.deadline:
-                raise TimeoutError("took longer than the time for one step")
+        work = (
+            shape.work
+            + (0 if isinstance(choice, int) else choice.work)
+            + (self.when.work if self.when else 0)
+        )
+        for start, stop in _slabs(low, high, work):
+            self.check_time()
             cells = _open_cells(start, stop)
             mask = shape.inside(*cells) if shape.inside is not None else None
             _write(self._region(start, stop), self._filtered(mask, start, stop, cells), choice, cells)
 
     def paint_cells(self, cells: NDArray[np.int64], choice: Choice, materials: int) -> None:
         """Fill single cells, (n, 3) integers; the later of two wins."""
+        self.check_time()
         self._widen(materials)
         cells = cells[((cells >= self.low) & (cells <= self.high)).all(1)]
         if self.only is not None:
             cells = cells[self.only[self.grid[tuple((cells - self.low).T)]]]
         if self.when is not None:
-            cells = cells[self.when(*cells.T.astype(np.float64))]
+            cells = cells[self.when.pick(*cells.T.astype(np.float64))]
         if len(cells):
             at = tuple((cells - self.low).T)
-            self.grid[at] = choice if isinstance(choice, int) else choice(*cells.T.astype(np.float64))
+            self.grid[at] = choice if isinstance(choice, int) else choice.pick(*cells.T.astype(np.float64))
 
     def stamp(self, part: Indices, at: Cell, materials: int) -> None:
         """Copy the cells of a part that are not air, its low corner at `at`."""
+        self.check_time()
         self._widen(materials)
         low, high = np.maximum(at, self.low), np.minimum(at + np.array(part.shape) - 1, self.high)
         if (low > high).any():
@@ -72,12 +86,20 @@ class Canvas:
         mask = self._filtered(source != 0, low, high, _open_cells(low, high))
         np.copyto(self._region(low, high), source, where=True if mask is None else mask, casting="unsafe")
 
-    def mirror(self, axis: int) -> None:
+    def mirror(self, axis: int, materials: int) -> None:
         """Copy what stands to the other half, where that is empty."""
+        self._widen(materials)
         flipped = np.flip(self.grid, axis)
-        for x in range(len(self.grid)):  # slice by slice: no copy of the whole grid
-            here = self.grid[x]
-            np.copyto(here, flipped[x], where=here == 0)
+        for start, stop in _slabs(self.low, self.high, 1):  # no copy of the whole grid
+            self.check_time()
+            here, source = self._region(start, stop), self._region(start, stop, flipped)
+            mask = self._filtered(here == 0, start, stop, _open_cells(start, stop))
+            np.copyto(here, source, where=True if mask is None else mask)
+
+    def check_time(self) -> None:
+        """Raise TimeoutError once the deadline has passed."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError("took longer than the time for one step")
 
     def column_tops(self, low: Cell, high: Cell) -> tuple[Any, Any]:
         """Return z and index of the top cell of the columns low .. high, (2,) each; index 0: an empty one."""
@@ -99,13 +121,15 @@ class Canvas:
         return part, self.low + np.array([r[0] for r in ranges])
 
     def _widen(self, materials: int) -> None:
-        """Use two bytes a cell once the palette needs them."""
+        """Use two bytes a cell once the palette needs them, and forbid "only" what came after it."""
+        if self.only is not None and len(self.only) < materials:
+            self.only = np.concatenate([self.only, np.zeros(materials - len(self.only), bool)])
         if self.grid.dtype == np.uint8 and materials > 256:
             self.grid = self.grid.astype(np.uint16)
 
-    def _region(self, low: Cell, high: Cell) -> Indices:
+    def _region(self, low: Cell, high: Cell, grid: Indices | None = None) -> Indices:
         a, b = low - self.low, high - self.low + 1
-        return self.grid[a[0] : b[0], a[1] : b[1], a[2] : b[2]]
+        return (self.grid if grid is None else grid)[a[0] : b[0], a[1] : b[1], a[2] : b[2]]
 
     def _filtered(
         self, mask: Mask | None, low: Cell, high: Cell, cells: tuple[Floats, Floats, Floats]
@@ -115,7 +139,7 @@ class Canvas:
             allowed = self.only[self._region(low, high)]
             mask = allowed if mask is None else mask & allowed
         if self.when is not None:
-            allowed = self.when(*cells)
+            allowed = self.when.pick(*cells)
             mask = allowed if mask is None else mask & allowed
         return mask
 
@@ -181,13 +205,13 @@ def _write(region: Indices, mask: Mask | None, choice: Choice, cells: tuple[Floa
         np.copyto(region, choice, where=True if mask is None else mask, casting="unsafe")
         return
     if mask is None:
-        np.copyto(region, choice(*cells), casting="unsafe")
+        np.copyto(region, choice.pick(*cells), casting="unsafe")
         return
     wanted = np.broadcast_to(mask, region.shape)
     count = int(np.count_nonzero(wanted))
     if count * _SPARSE >= region.size:
-        np.copyto(region, choice(*cells), where=wanted, casting="unsafe")
+        np.copyto(region, choice.pick(*cells), where=wanted, casting="unsafe")
     elif count:
         at = np.nonzero(wanted)
         x, y, z = (c.reshape(-1)[i] for c, i in zip(cells, at, strict=True))
-        region[at] = choice(x, y, z)
+        region[at] = choice.pick(x, y, z)

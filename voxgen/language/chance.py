@@ -70,7 +70,7 @@ def noise(x: ArrayLike, y: ArrayLike = 0.0, z: ArrayLike = 0.0, seed: int = 0) -
         return _blend(lambda a, b, c: uniform(seed, cells[0] + a, cells[1] + b, cells[2] + c), blends)
     table = uniform(seed, *np.ix_(*(low + np.arange(span) for low, span in zip(lows, spans, strict=True))))
     indices = [c - low for c, low in zip(cells, lows, strict=True)]
-    axes = [_only_axis(p, len(shape)) for p in points]
+    axes = [_only_axis(p, len(shape), -1 - k) for k, p in enumerate(points)]
     if None not in axes and len(set(axes)) == 3:
         return _separable(table, indices, blends, [a for a in axes if a is not None], shape)
     flat = table.reshape(-1)
@@ -91,12 +91,12 @@ def _blend(corner: Any, t: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return along_y(0) * (1.0 - t[2]) + along_y(1) * t[2]
 
 
-def _only_axis(p: NDArray[Any], dimensions: int) -> int | None:
-    """Return the one axis along which p varies, a negative stand-in for a scalar, None for several."""
+def _only_axis(p: NDArray[Any], dimensions: int, none: int) -> int | None:
+    """Return the one axis along which p varies, `none` if it is constant, None for several."""
     long = [dimensions - p.ndim + axis for axis, length in enumerate(p.shape) if length > 1]
     if len(long) > 1:
         return None
-    return long[0] if long else -1 - id(p) % 1_000_003
+    return long[0] if long else none
 
 
 def _separable(

@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache, reduce
 from typing import Any
@@ -54,7 +54,8 @@ class Node:
     value: Any
     arguments: tuple[Node, ...] = ()
     work: int = 1  # nodes in this tree
-    uses: frozenset[str] = frozenset()  # names and functions in this tree
+    names: frozenset[str] = frozenset()  # names read in this tree
+    calls: tuple[str, ...] = ()  # functions called in this tree, each as often as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Function:
 
     parameters: tuple[str, ...]
     body: Node
+    work: int = 0  # nodes with the functions it calls written out, set by `resolve`
 
 
 # --------------------------------------------------------------------------- arithmetic
@@ -104,17 +106,26 @@ def _hypot(*values: Value) -> Value:
     return np.sqrt(reduce(np.add, [np.square(v) for v in values]))
 
 
-def _log(v: Value, base: Value = math.e) -> Value:
-    return np.log(v) if base == math.e else np.log(v) / np.log(base)
+def _log(v: Value, base: Value | None = None) -> Value:
+    return np.log(v) if base is None else np.log(v) / np.log(base)
+
+
+def _lerp(a: Value, b: Value, t: Value) -> Value:
+    return a * (1.0 - t) + b * t
+
+
+def _seed(value: Value) -> int:
+    if np.ndim(value):
+        raise ExpressionError("the fourth argument of noise and rand is a plain number")
+    return int(chance.to_integers(value))
 
 
 def _noise(x: Value, y: Value = 0.0, z: Value = 0.0, seed: Value = 0.0) -> Value:
-    return chance.noise(x, y, z, int(chance.to_integers(seed).flat[0]))
+    return chance.noise(x, y, z, _seed(seed))
 
 
 def _rand(x: Value, y: Value = 0.0, z: Value = 0.0, seed: Value = 0.0) -> Value:
-    cells = (chance.to_integers(_snap(v)) for v in (x, y, z))
-    return chance.uniform(int(chance.to_integers(seed).flat[0]) ^ 0x52414E44, *cells)
+    return chance.uniform(_seed(seed) ^ 0x52414E44, *(chance.to_integers(_snap(v)) for v in (x, y, z)))
 
 
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "tau": math.tau, "e": math.e}
@@ -150,13 +161,13 @@ UNDERSTOOD: Mapping[str, tuple[Callable[..., Value], int, int]] = {
     "cosh": (np.cosh, 1, 1),
     "fract": (lambda v: v - _floor(v), 1, 1),
     "int": (lambda v: np.trunc(_snap(v)), 1, 1),
-    "lerp": (lambda a, b, t: a * (1.0 - t) + b * t, 3, 3),
-    "mix": (lambda a, b, t: a * (1.0 - t) + b * t, 3, 3),
+    "lerp": (_lerp, 3, 3),
+    "mix": (_lerp, 3, 3),
     "mod": (_modulo, 2, 2),
     "pow": (np.power, 2, 2),
     "radians": (np.radians, 1, 1),
     "sinh": (np.sinh, 1, 1),
-    "smoothstep": (lambda a, b, v: _smoothstep((v - a) / (b - a)), 3, 3),
+    "smoothstep": (lambda a, b, v: _smoothstep(np.divide(v - a, b - a)), 3, 3),
     "step": (lambda edge, v: _compare(">=", v, edge), 2, 2),
     "tanh": (np.tanh, 1, 1),
     "trunc": (lambda v: np.trunc(_snap(v)), 1, 1),
@@ -300,6 +311,9 @@ class _Parser:
             return self.nested(self.sign)
         if self.take("not"):  # as in "1 + not x": odd, but clear
             return _node("unary", "not", self.nested(self.sign))
+        return self.power()
+
+    def power(self) -> Node:
         node = self.atom()
         if self.take("**"):
             node = _node("chain", ("**",), node, self.nested(self.sign))
@@ -314,8 +328,8 @@ class _Parser:
         if kind == "number":
             self.at += 1
             node = Node("number", float(text))
-            if self.tokens[self.at][0] == "name" or self.peek() == "(":  # 2pi, 3(x+1)
-                return _node("chain", ("*",), node, self.atom())
+            if self.tokens[self.at][0] == "name" or self.peek() == "(":  # 2pi, 3(x+1), 2x**2
+                return _node("chain", ("*",), node, self.power())
             return node
         if kind != "name":
             self.fail(f"no number or name but {text!r}" if text else "the expression ends too early")
@@ -335,9 +349,9 @@ class _Parser:
 
 
 def _node(kind: str, value: Any, *arguments: Node) -> Node:
-    own = frozenset([value]) if kind in ("name", "call") else frozenset()
-    uses = own.union(*(a.uses for a in arguments))
-    return Node(kind, value, arguments, 1 + sum(a.work for a in arguments), uses)
+    names = frozenset([value] if kind == "name" else []).union(*(a.names for a in arguments))
+    calls = ((value,) if kind == "call" else ()) + tuple(name for a in arguments for name in a.calls)
+    return Node(kind, value, arguments, 1 + sum(a.work for a in arguments), names, calls)
 
 
 def _tokens(source: str) -> list[tuple[str, str, int]]:
@@ -378,41 +392,53 @@ def parse_function(signature: str, body: str) -> tuple[str, Function]:
 # --------------------------------------------------------------------------- evaluation
 
 
-def check(functions: Mapping[str, Function]) -> dict[str, str]:
-    """Return why functions of the model's own cannot be used: name → reason, empty if all is well.
+def resolve(functions: Mapping[str, Function]) -> tuple[dict[str, Function], dict[str, str]]:
+    """Return the functions of the model's own that can be used, and why the others cannot: name → reason.
 
     They may call each other in any order but never themselves, and written out in full none may grow
     beyond 20,000 nodes: a few lines that double at each step must cost nothing.
     """
+    usable: dict[str, Function] = {}
     wrong: dict[str, str] = {}
-    sizes: dict[str, int] = {}
 
-    def size(name: str, inside: tuple[str, ...]) -> int:
+    def visit(name: str, inside: tuple[str, ...]) -> None:
+        if name in usable or name in wrong:
+            return
         if name in inside or len(inside) > MAX_DEPTH:
-            wrong[inside[0]] = f"{name}() calls itself" if name in inside else "calls nest too deeply"
-            return MAX_WORK
-        if name not in sizes:
-            body = functions[name].body
-            calls = [node.value for node in _walk(body) if node.kind == "call" and node.value in functions]
-            sizes[name] = min(MAX_WORK, body.work + sum(size(call, (*inside, name)) for call in calls))
-        return sizes[name]
+            wrong[name] = "calls itself" if name in inside else "calls nest too deeply"
+            return
+        body = functions[name].body
+        called = [call for call in body.calls if call in functions]
+        for call in called:
+            visit(call, (*inside, name))
+        bad = next((call for call in called if call in wrong), None)
+        if bad is not None:
+            wrong.setdefault(name, f"calls {bad}(), which cannot be used")
+            return
+        work = body.work + sum(usable[call].work for call in called)
+        if work > MAX_WORK:
+            wrong[name] = f"grows beyond {MAX_WORK} operations"
+        else:
+            usable[name] = replace(functions[name], work=work)
 
     for name in functions:
-        if size(name, ()) >= MAX_WORK and name not in wrong:
-            wrong[name] = f"grows beyond {MAX_WORK} operations"
-    return wrong
+        visit(name, ())
+    return usable, wrong
 
 
 def work(node: Node, functions: Mapping[str, Function]) -> int:
-    """Return about how many array operations an expression takes, its functions written out."""
-    calls = [functions[name] for name in node.uses if name in functions]
-    return node.work + sum(work(function.body, functions) for function in calls)
+    """Return how many operations an expression takes, the model's functions written out."""
+    return node.work + sum(functions[call].work for call in node.calls if call in functions)
 
 
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for argument in node.arguments:
-        yield from _walk(argument)
+def names_used(node: Node, functions: Mapping[str, Function]) -> frozenset[str]:
+    """Return every name an expression reads, also inside the functions it calls."""
+    inner = [
+        names_used(functions[call].body, functions) - frozenset(functions[call].parameters)
+        for call in set(node.calls)
+        if call in functions
+    ]
+    return node.names.union(*inner)
 
 
 def evaluate(
@@ -420,16 +446,24 @@ def evaluate(
 ) -> Value:
     """Evaluate an expression on numbers or on arrays that broadcast.
 
-    names: what x, y, z, i and the document's constants stand for. functions: the document's own, which
-    have passed `check`; they see their arguments and everything the expression sees.
-    Raises ExpressionError for unknown names and functions.
+    names: what x, y, z, i and the document's constants stand for. functions: the document's own, as
+    `resolve` returns them; they see their arguments and everything the expression sees.
+    Raises ExpressionError for unknown names and functions, and beyond 20,000 operations.
 
     >>> float(evaluate("hypot(x, 4) + (1 if x > 2 else 0)", {"x": 3.0}))
     6.0
     """
     node = parse(source) if isinstance(source, str) else source
-    with np.errstate(all="ignore"):
-        return _evaluate(node, names, functions or {})
+    functions = functions or {}
+    if work(node, functions) > MAX_WORK:
+        raise ExpressionError(f"grows beyond {MAX_WORK} operations")
+    try:
+        with np.errstate(all="ignore"):
+            return _evaluate(node, names, functions)
+    except ExpressionError:
+        raise
+    except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
+        raise ExpressionError(f"cannot be worked out ({type(error).__name__})") from None
 
 
 def _evaluate(node: Node, names: Mapping[str, Value], functions: Mapping[str, Function]) -> Value:

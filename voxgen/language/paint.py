@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.language import chance, expression
-from voxgen.language.canvas import Choice
+from voxgen.language.canvas import Choice, Chooser
 from voxgen.language.document import guess_material, read_color, read_material
 from voxgen.language.shapes import Floats
 from voxgen.scene import AIR, Material
@@ -96,7 +97,7 @@ class Paints:
         if of is None or isinstance(of, str):
             return self.index(of)
         if isinstance(of, list) and of:
-            return self._mix({"air" if name is None else name: of.count(name) for name in of}, scope, depth)
+            return self._mix(Counter("air" if name is None else str(name) for name in of), scope, depth)
         if isinstance(of, dict) and of:
             return self._mix(of, scope, depth)
         raise ValueError(f"{json.dumps(of)[:60]} is not a material")
@@ -162,7 +163,7 @@ class Paints:
         salt = self.seed ^ zlib.crc32(json.dumps(resolved).encode())
         if all(isinstance(c, int) for c in choices):
             flat = _share_table(tuple(shares.values()), tuple(choices))
-            return lambda x, y, z: flat[chance.hash_cells(salt, x, y, z) >> np.uint32(16)]
+            return Chooser(lambda x, y, z: flat[chance.hash_cells(salt, x, y, z) >> np.uint32(16)])
 
         table = _share_table(tuple(shares.values()), tuple(range(len(choices))))
 
@@ -170,7 +171,7 @@ class Paints:
             which = table[chance.hash_cells(salt, x, y, z) >> np.uint32(16)]
             return _select([which == k for k in range(len(choices))], choices, (x, y, z))
 
-        return pick
+        return Chooser(pick, 8 + _work_of(choices))
 
     def _weight(self, weight: Any, scope: Scope) -> float:
         if isinstance(weight, str):
@@ -189,7 +190,12 @@ class Paints:
             held = (True if w is None else expression.evaluate(w, numbers, self.functions) for w in whens)
             return _select((expression.truth(h) for h in held), choices, (x, y, z))
 
-        return pick
+        tests = sum(expression.work(when, self.functions) for when in whens if when is not None)
+        return Chooser(pick, tests + _work_of(choices))
+
+
+def _work_of(choices: list[Choice]) -> int:
+    return sum(2 if isinstance(choice, int) else 2 + choice.work for choice in choices)
 
 
 def _select(conditions: Iterable[Any], choices: list[Choice], cells: tuple[Floats, Floats, Floats]) -> Any:
@@ -208,9 +214,9 @@ def _select(conditions: Iterable[Any], choices: list[Choice], cells: tuple[Float
             result[decided] = choice
         elif np.count_nonzero(decided) * 4 < decided.size:
             at = np.nonzero(decided)
-            result[at] = choice(*(np.broadcast_to(c, shape)[at] for c in cells))
+            result[at] = choice.pick(*(np.broadcast_to(c, shape)[at] for c in cells))
         else:
-            np.copyto(result, choice(*cells), where=decided, casting="unsafe")
+            np.copyto(result, choice.pick(*cells), where=decided, casting="unsafe")
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,29 +124,32 @@ def cylinder(
     along = "xyz".index(axis)
     across = [a for a in range(3) if a != along]
     length = max(1, abs(cell(height)))
-    far = base[along] + (length - 1 if height >= 0 else 1 - length)
-    first = abs(radii[0]), abs(radii[1])
-    grow = 1.0 if top is None else abs(top) / max(first[0], 1e-9) if first[0] else 1.0
-    widest = [max(r, r * grow, abs(top or 0.0) if not first[0] else 0.0) for r in first]
+    start = cell(base[along])
+    far = start + (length - 1 if height >= 0 else 1 - length)
+    near_radii = abs(radii[0]), abs(radii[1])
+    far_radii = near_radii
+    if top is not None:
+        far_radii = abs(top), abs(top) * (near_radii[1] / near_radii[0] if near_radii[0] else 1.0)
     low, high = [0.0] * 3, [0.0] * 3
-    low[along], high[along] = min(base[along], far), max(base[along], far)
-    for a, r in zip(across, widest, strict=True):
-        low[a], high[a] = base[a] - r, base[a] + r
+    low[along], high[along] = min(start, far), max(start, far)
+    for a, r0, r1 in zip(across, near_radii, far_radii, strict=True):
+        low[a], high[a] = base[a] - max(r0, r1), base[a] + max(r0, r1)
     corner_low, corner_high = _around(low, high)
-    last = first if top is None else (abs(top), abs(top) * (first[1] / first[0] if first[0] else 1.0))
 
     def inside(x: Floats, y: Floats, z: Floats) -> Mask:
         c = (x, y, z)
-        t = np.abs(c[along] - base[along]) / max(length - 1, 1)
+        t = np.clip(np.abs(c[along] - start) / max(length - 1, 1), 0.0, 1.0)
         outer: Floats = np.zeros((1, 1, 1))
         inner: Floats = np.zeros((1, 1, 1))
-        for a, r0, r1 in zip(across, first, last, strict=True):
+        thick: Mask = np.zeros((1, 1, 1), bool)  # where the wall leaves no room inside
+        for a, r0, r1 in zip(across, near_radii, far_radii, strict=True):
             r = r0 + (r1 - r0) * t + _FAT
             distance = (c[a] - base[a]) ** 2
             outer = outer + distance / r**2
             inner = inner + distance / np.maximum(r - hollow, 1e-3) ** 2
+            thick = thick | (r - hollow <= 0)
         solid: Mask = outer <= 1.0 + 1e-9
-        return solid & (inner > 1.0) if hollow else solid
+        return solid & ((inner > 1.0) | thick) if hollow else solid
 
     return Shape(corner_low, corner_high, inside)
 
@@ -192,6 +196,17 @@ def terrain(a: Point, b: Point, scale: float, seed: int) -> tuple[Shape, Shape]:
     )
 
 
+def drawing(codes: NDArray[np.uint8], at: tuple[int, int, int]) -> tuple[Shape, Inside]:
+    """Return where a small (X, Y, Z) array of codes is not 0, and what it holds there."""
+
+    def held(x: Floats, y: Floats, z: Floats) -> Any:
+        i, j, k = (np.asarray(c - o).astype(np.intp) for c, o in zip((x, y, z), at, strict=True))
+        return codes[i, j, k]
+
+    high = (at[0] + codes.shape[0] - 1, at[1] + codes.shape[1] - 1, at[2] + codes.shape[2] - 1)
+    return Shape(at, high, lambda x, y, z: held(x, y, z) != 0), held
+
+
 def picture(codes: NDArray[np.uint8], code: int, at: tuple[int, int, int]) -> Shape:
     """Return the cells of a small (X, Y, Z) array of codes, its low corner at `at`, that hold `code`."""
 
@@ -215,7 +230,7 @@ def smooth(points: Floats) -> Floats:
     t = (np.arange(_CURVE_STEPS) / _CURVE_STEPS)[:, None]
     pieces = []
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        cubic = (-p0 + 3 * p1 - 3 * p2 + p3) * t**3 + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        cubic = (-p0 + 3 * p1 - 3 * p2 + p3) * (t * t * t) + (2 * p0 - 5 * p1 + 4 * p2 - p3) * (t * t)
         pieces.append(0.5 * (cubic + (p2 - p0) * t + 2 * p1))
     return np.vstack([*pieces, points[-1:]])
 
