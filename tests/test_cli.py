@@ -234,13 +234,27 @@ def test_a_mistyped_command_is_asked_about_and_not_sent(
     assert run(["garden.json"]) == 2
     assert "did you mean: voxgen render garden.json" in capsys.readouterr().err
     assert run(["rendre", "garden.json"]) == 2
+    assert "goes in quotes" in capsys.readouterr().err
+    assert run(["rendr", "--light", "sunset"]) == 2
     assert "did you mean: voxgen render" in capsys.readouterr().err
     assert list(folder.iterdir()) == [folder / "garden.json"]
 
 
-def test_a_single_word_that_is_no_slip_is_a_prompt(folder: Path) -> None:
-    assert run(["castle", "--model", "builtin", "--size", "small", "--no-picture", "-q"]) == 0
-    assert (folder / "castle.json").exists()
+@pytest.mark.parametrize("word", ["castle", "lake", "garden" * 60, "庭" * 200, "pond\udcff"])
+def test_a_single_word_that_is_no_slip_is_a_prompt(folder: Path, word: str) -> None:
+    assert run([word, "--model", "builtin", "--size", "small", "--no-picture", "-q"]) == 0
+    assert len(list(folder.glob("*.json"))) == 1
+
+
+def test_an_output_that_exists_is_no_slip(folder: Path) -> None:
+    (folder / "garden.png").write_bytes(b"old")
+    assert run(["-o", "garden.png", "a garden", "--model", "builtin", "--size", "small", "--no-picture"]) == 0
+    assert (folder / "garden-2.json").exists()
+    assert (folder / "garden.png").read_bytes() == b"old"
+
+
+def test_a_named_command_is_never_taken_for_a_slip(folder: Path) -> None:
+    assert run(["make", "rendr", "--model", "builtin", "--size", "small", "--no-picture", "-q"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -260,12 +274,15 @@ def test_a_single_word_that_is_no_slip_is_a_prompt(folder: Path) -> None:
         (["render", "missing.json"], 6, "missing.json cannot be read"),
         (["render", "."], 6, "is a folder"),
         (["check", "hello.txt"], 4, "hello.txt"),
-        (["export", "post.json", "."], 6, "no extension"),
+        (["export", "post.json", "."], 6, "known are .json, .npz, .png"),
         (["export", "post.json", "post.xyz"], 6, "known are"),
         (["render", "post.json", "-o", "post.gif"], 2, "PNG"),
         (["render", "post.json", "post.json", "-o", "x.png"], 2, "one output"),
-        (["render", "post.json", "--size", "0x5"], 2, ""),
-        (["render", "post.json", "--size", "100000x100000"], 2, ""),
+        (["render", "post.json", "--size", "0x5"], 2, "0x5"),
+        (["render", "post.json", "--size", "100000x100000"], 2, "cannot be drawn"),
+        (["a garden", "--picture", "0x5"], 2, "0x5"),
+        (["render", "post.json", "-o", "-", "--json"], 2, "both want stdout"),
+        (["a", "quiet", "garden"], 2, "goes in quotes"),
         (["gallery", "."], 6, "holds no"),
         (["render"], 2, "FILE"),
     ],
@@ -348,6 +365,37 @@ def test_export_round_trips_through_npz(folder: Path, capsys: pytest.CaptureFixt
     assert json.loads((folder / "again.json").read_text(encoding="utf-8")) == json.loads(SMALL)
 
 
+def test_several_files_are_told_one_by_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    (folder / "bad.txt").write_text("nothing", encoding="utf-8")
+    assert run(["check", "post.json", "post.json", "--json"]) == 0
+    assert [json.loads(line)["title"] for line in capsys.readouterr().out.splitlines()] == ["A post"] * 2
+    assert run(["check", "post.json", "bad.txt", "post.json"]) == 4
+    said = capsys.readouterr()
+    assert said.out.count("post.json: Scene('A post'") == 2
+    assert one_line(said.err)
+    assert "bad.txt" in said.err
+
+
+def test_a_brick_build_and_an_archive_are_read_from_stdin(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    assert run(["export", "post.json", "post.npz"]) == 0
+    for data in ((folder / "post.npz").read_bytes(), b"2x4 (0,0,0)\n2x4 (0,0,1)\n1x1 (3,3,2)\n"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert run(["check", "-"]) == 0
+    said = capsys.readouterr().out
+    assert "30 voxels" in said
+    assert "17 voxels" in said
+
+
+def test_strict_minds_repairs_and_not_the_look_of_the_whole(folder: Path) -> None:
+    plain = {"size": [4, 4, 4], "build": [{"box": [[0, 0, 0], [3, 3, 3]], "of": "red"}]}
+    (folder / "plain.json").write_text(json.dumps(plain), encoding="utf-8")
+    assert run(["check", "plain.json", "--strict"]) == 0
+
+
 def test_export_to_stdout_is_json(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     (folder / "post.json").write_text(SMALL, encoding="utf-8")
     assert run(["export", "post.json", "-"]) == 0
@@ -388,6 +436,25 @@ def test_models_lists_keys_found_and_never_keys(
     rows = json.loads(capsys.readouterr().out)
     assert "verysecret" not in table + json.dumps(rows)
     assert {"name", "endpoint", "key_variable", "found", "price"} <= set(rows[0])
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["-h"]])
+def test_help_is_had_by_any_name(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert run(words) == 0
+    assert "Commands:" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_one_line() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "voxgen", "prompt", "a pond"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 6
+    assert one_line(done.stderr.decode())
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -789,3 +789,20 @@ def test_a_million_bad_steps_end_in_a_short_list_of_repairs() -> None:
     assert document["build"] == []
     assert len(repairs) <= 1002
     assert "more like these" in str(repairs[-1])
+
+
+def test_a_declared_y_up_turns_the_scene_once() -> None:
+    document = {"size": [4, 6, 8], "up": "y", "build": [{"box": [[0, 0, 0], [3, 5, 0]], "of": "red"}]}
+    mended, repairs = mend(document)
+    assert mended["size"] == [4, 8, 6]
+    assert mended["build"] == [{"box": [[0, 7, 0], [3, 7, 5]], "of": "red"}]
+    assert any(r.path == "$.up" for r in repairs)
+    assert mend(mended) == (mended, [])
+
+
+@pytest.mark.parametrize("key", ["buil", "biuld", "buildd"])
+def test_a_misspelt_build_is_built_and_warned_about(key: str) -> None:
+    steps = [{"voxels": [[0, 0, 0]], "of": "red"}]
+    mended, repairs = mend({"size": [2, 2, 2], key: steps, "pallete": {"red": "#ff0000"}})
+    assert mended == {"size": [2, 2, 2], "build": steps, "palette": {"red": "#ff0000"}}
+    assert [r.level for r in repairs] == ["warn", "warn"]

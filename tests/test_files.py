@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxgen import files
+from voxgen import files, gallery
 from voxgen.errors import FileError, ReplyError
 from voxgen.files import npz, png, text
 from voxgen.language.builder import build
-from voxgen.scene import AIR, Light, Material, Scene, View, VoxelGrid
+from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, View, VoxelGrid
 
 DOCUMENT: dict[str, Any] = {
     "title": "Two cells",
@@ -113,6 +114,7 @@ def _cut_npz() -> bytes:
     [
         ("bomb.json", _bomb(), "more than 64 MB"),
         ("cut.gz", gzip.compress(b"{" * 999)[:3] + b"\x07" * 9, "damaged"),
+        ("house.litematic", gzip.compress(b"\n\x00\x00\x03\x00\x07Version"), "a Minecraft file"),
         ("huge.npz", _huge_npz(), "declares 100000×100000×100"),
         ("pickled.npz", _pickled_npz(), "not an .npz archive"),
         ("cut.npz", _cut_npz(), "not an .npz archive"),
@@ -171,3 +173,207 @@ def test_light_and_view_survive_in_full() -> None:
     scene = build(DOCUMENT).but(light=light, view=View(1.0, 2.0, 1.5))
     again = npz.read(npz.write(scene), "")
     assert (again.light, again.view) == (light, View(1.0, 2.0, 1.5))
+
+
+# --------------------------------------------------------------------------- a scene changed in Python
+
+_NAMES = ["empty", "none", "null", "", "air", "red 3", "red", "red", "material 1", ".", "a:air", "#ff0000"]
+LOOK = Light("night", (1, 2, 3), (4, 5, 6), 10.0, 20.5, (7, 8, 9), 1.5)
+
+
+def same(a: Scene, b: Scene) -> bool:
+    """Tell whether two scenes show the same, cell by cell."""
+    looks = [
+        [[m.color, m.opacity, m.glow, m.metal] if i else None for i, m in enumerate(s.grid.palette)]
+        for s in (a, b)
+    ]
+    cells = [[look[i] for i in s.grid.indices.flat] for look, s in zip(looks, (a, b), strict=True)]
+    return cells[0] == cells[1] and (a.title, a.light, a.view) == (b.title, b.light, b.view)
+
+
+def named(*names: str) -> Scene:
+    palette = (AIR, *(Material(name, (i, 2 * i, 255 - i)) for i, name in enumerate(names)))
+    indices = np.arange(len(palette), dtype=np.uint8).reshape(-1, 1, 1)
+    return Scene("Names", VoxelGrid(indices, palette))
+
+
+def test_no_material_turns_into_air_by_its_name() -> None:
+    scene = named(*_NAMES)
+    again = text.read(text.write(scene), "")
+    assert same(again, scene)
+    assert not [r for r in again.repairs if r.level != "info"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(max_size=8) | st.sampled_from(_NAMES), min_size=1, max_size=9))
+def test_any_names_of_materials_survive_as_json(names: list[str]) -> None:
+    scene = named(*names)
+    assert same(text.read(text.write(scene), ""), scene)
+
+
+@pytest.mark.parametrize("light", [LOOK, Light("sunset"), Light("studio", strength=2.0), Light()])
+@pytest.mark.parametrize("view", [View(), View(30.0, None, 2.0), View(zoom=0.5), View(1.5, -20.0)])
+def test_a_grid_without_document_keeps_title_light_and_view(light: Light, view: View) -> None:
+    scene = named("red").but(light=light, view=view)
+    again = text.read(text.write(scene), "")
+    assert same(again, scene)
+    assert not [r for r in again.repairs if "light" in r.path or "view" in r.path]
+
+
+def test_half_a_sky_is_written_with_the_other_half_of_its_preset() -> None:
+    again = text.read(text.write(named("red").but(light=Light("day", zenith=(1, 2, 3)))), "")
+    assert (again.light.horizon, again.light.zenith) == ((232, 243, 251), (1, 2, 3))
+
+
+@pytest.mark.parametrize("changes", [{"title": "New"}, {"light": LOOK}, {"light": Light()}, {"view": View()}])
+def test_what_was_changed_in_python_is_saved_and_the_steps_stay(changes: dict[str, Any]) -> None:
+    scene = build({**DOCUMENT, "mood": "calm"}).but(**changes)
+    written = json.loads(text.write(scene))
+    assert same(text.read(text.write(scene), ""), scene)
+    assert written["build"] == DOCUMENT["build"]
+    assert written["mood"] == "calm"
+
+
+def test_an_unchanged_scene_is_saved_as_it_came_however_it_was_written() -> None:
+    document = {**DOCUMENT, "lighting": "midnight"}
+    del document["light"]
+    assert json.loads(text.write(build(document))) == document
+
+
+@pytest.mark.parametrize("format_", [text, npz])
+def test_a_changed_grid_is_saved_and_not_its_old_document(format_: Any) -> None:
+    scene = build(DOCUMENT)
+    indices = scene.grid.indices[::-1].copy()
+    indices[0, 0, 1] = 2
+    changed = scene.but(grid=VoxelGrid(indices, scene.grid.palette))
+    assert same(format_.read(format_.write(changed), ""), changed)
+    assert scene.but(grid=scene.grid).document == DOCUMENT
+
+
+def test_text_that_no_encoding_knows_is_saved_all_the_same() -> None:
+    written = text.write(build(DOCUMENT).but(title="half \ud800 a pair"))
+    assert text.read(written, "").title == "half ? a pair"
+
+
+# --------------------------------------------------------------------------- damaged archives
+
+_WHOLE = npz.write(build(DOCUMENT).but(light=LOOK, origin={"by": "test"}))
+
+
+def is_sound(scene: Scene) -> bool:
+    """Tell whether a scene read from an archive holds what its types say."""
+    light, view = scene.light, scene.view
+    colors = [m.color for m in scene.grid.palette]
+    colors += [c for c in (light.horizon, light.zenith, light.color) if c]
+    numbers = [light.azimuth, light.elevation, light.strength, view.azimuth, view.elevation, view.zoom]
+    return (
+        isinstance(scene.title, str)
+        and isinstance(scene.document, dict)
+        and isinstance(scene.origin, dict)
+        and light.name in LIGHTS
+        and all(len(c) == 3 and all(type(v) is int and 0 <= v <= 255 for v in c) for c in colors)
+        and all(n is None or np.isfinite(n) for n in numbers)
+        and all(0 <= m.opacity <= 1 and 0 <= m.glow <= 3 and 0 <= m.metal <= 1 for m in scene.grid.palette)
+        and int(scene.grid.indices.max()) < len(scene.grid.palette)
+    )
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, len(_WHOLE) - 1), st.integers(0, 7)), min_size=1, max_size=4))
+def test_an_archive_with_flipped_bits_is_a_scene_or_a_file_error(flips: list[tuple[int, int]]) -> None:
+    data = bytearray(_WHOLE)
+    for place, bit in flips:
+        data[place] ^= 1 << bit
+    with suppress(FileError):
+        assert is_sound(npz.read(bytes(data), ""))
+
+
+def archive(**changes: Any) -> bytes:
+    """Return an archive of one red cell with some entries, or fields of "about", changed."""
+    entries: dict[str, Any] = {
+        "indices": np.ones((1, 1, 1), np.uint8),
+        "names": np.array(["air", "red"]),
+        "colors": np.array([[0, 0, 0], [255, 0, 0]]),
+        "surface": np.array([[1.0, 0, 0], [1.0, 0, 0]]),
+    }
+    about = {key: value for key, value in changes.items() if key not in entries}
+    entries |= {key: value for key, value in changes.items() if key in entries}
+    file = io.BytesIO()
+    np.savez(file, **entries, about=np.array(json.dumps(about)))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"light": {"name": "dusk"}},
+        {"light": {"name": ["day"]}},
+        {"light": {"color": [1, 2]}},
+        {"light": {"color": [1, 2, 256]}},
+        {"light": {"color": "red"}},
+        {"light": {"strength": float("nan")}},
+        {"light": {"azimuth": "left"}},
+        {"light": {"mood": 1}},
+        {"light": "day"},
+        {"view": {"azimuth": float("inf")}},
+        {"view": {"zoom": 0}},
+        {"view": [1, 2]},
+        {"colors": np.array([[0, 0, 0], [256, 0, 0]])},
+        {"colors": np.array([[0, 0, 0], [0.5, 0, 0]])},
+        {"surface": np.array([[1.0, 0, 0], [1.5, 0, 0]])},
+        {"surface": np.array([[1.0, 0, 0], [1.0, 4, 0]])},
+        {"surface": np.array([[1.0, 0, 0], [1.0, 0, float("nan")]])},
+        {"names": np.array(["air"])},
+    ],
+)
+def test_values_no_scene_can_hold_are_a_file_error(changes: dict[str, Any]) -> None:
+    with pytest.raises(FileError, match=r"not an \.npz archive of voxgen"):
+        npz.read(archive(**changes), "")
+
+
+def test_what_an_archive_says_about_itself_is_taken_only_in_its_own_type() -> None:
+    scene = npz.read(archive(title=5, document=[1], origin="me", light={"strength": 2}), "Named")
+    assert (scene.title, scene.document, scene.origin, scene.light) == ("Named", {}, {}, Light(strength=2))
+
+
+def test_an_encrypted_archive_is_a_file_error() -> None:
+    data = bytearray(archive())
+    data[6] |= 1  # the flag of the first entry, at both of its places
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(FileError, match="encrypted"):
+        npz.read(bytes(data), "")
+
+
+# --------------------------------------------------------------------------- the gallery
+
+
+@pytest.mark.parametrize("damage", [b"", b"no picture", "cut", "flipped"])
+def test_a_damaged_picture_differs_and_is_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | str
+) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    monkeypatch.setattr(gallery.renderer, "draw", lambda *_, **__: image)
+    (tmp_path / "two").mkdir()
+    files.save(build(DOCUMENT), tmp_path / "two" / "scene.json")
+    whole = png.encode(image)
+    data = {"cut": whole[: len(whole) // 2], "flipped": whole[:900] + b"\0\0\0" + whole[903:]}
+    picture = tmp_path / "two" / "picture.png"
+    picture.write_bytes(damage if isinstance(damage, bytes) else data[damage])
+    assert not gallery.redraw(tmp_path, "two", check_only=True)
+    assert not gallery.redraw(tmp_path, "two")
+    assert gallery.redraw(tmp_path, "two", check_only=True)
+
+
+def test_the_index_never_overwrites_somebody_elses_page(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    files.save(build(DOCUMENT), tmp_path / "two" / "scene.json")
+    page = tmp_path / "README.md"
+    for text_ in (b"# My own pages\n", b"\xff\xfe", b"See\n# Gallery\n"):
+        page.write_bytes(text_)
+        assert not gallery.write_index(tmp_path, ["two"], check_only=True)
+        with pytest.raises(FileError, match="no index of a gallery"):
+            gallery.write_index(tmp_path, ["two"])
+        assert page.read_bytes() == text_
+    page.write_bytes(b"# Gallery\n\nold\n")
+    assert not gallery.write_index(tmp_path, ["two"])
+    assert gallery.write_index(tmp_path, ["two"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
+from voxgen.language import foreign
 from voxgen.language.blocks import block_material, is_air
 from voxgen.language.builder import build
 from voxgen.language.foreign import Foreign, recognise, recognise_text
@@ -293,3 +294,31 @@ def test_any_value_gives_a_grid_within_limits_a_document_or_a_reply_error(value:
 def test_any_text_gives_a_grid_or_nothing(text: str) -> None:
     found = recognise_text(text)
     assert found is None or grid_of(found).voxels
+
+
+def test_layers_that_are_fullest_on_top_are_warned_about_and_kept() -> None:
+    size = {"size": [3, 3, 3], "palette": {"a": "#808080"}}
+    found = recognise({**size, "layers": [".../.a./...", ".../aa./...", "aaa/aaa/aaa"]})
+    assert found is not None
+    assert [r.level for r in found.repairs] == ["warn"]
+    found = recognise({**size, "layers": ["aaa/aaa/aaa", ".../aa./...", ".../.a./..."]})
+    assert found is not None
+    assert not found.repairs
+
+
+def test_very_many_names_each_get_a_color() -> None:
+    cells = [{"x": i % 50, "y": i // 50 % 50, "z": i // 2500, "type": f"thing{i}"} for i in range(25_000)]
+    found = recognise(cells)
+    assert found is not None
+    assert found.grid is not None
+    assert found.grid.voxels == 25_000
+    assert len(found.grid.palette) == 25_001
+
+
+def test_a_text_format_of_endless_lines_is_cut_short_with_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "MAX_LINES", 4)
+    found = recognise_text("".join(f"2x4 (0,0,{z})\n" for z in range(9)))
+    assert found is not None
+    assert found.grid is not None
+    assert found.grid.size == (2, 4, 4)
+    assert found.repairs[-1].level == "loss"

@@ -353,3 +353,18 @@ def test_a_listener_never_raises(text: str, size: int) -> None:
     for at in range(0, len(text), size):
         listener.feed(text[at : at + size])
     assert listener.steps >= 0
+
+
+@pytest.mark.parametrize("text", [b"\x1f\x8b\x08\x00abc", "\x1f\ufffd\x08\x00abc", "\x1f\x8b\x08\x00abc"])
+def test_a_damaged_archive_is_called_one(text: str | bytes) -> None:
+    with pytest.raises(ReplyError, match="gzip archive"):
+        parse(text)
+
+
+def test_of_a_reply_beyond_the_limit_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reply, "MAX_STRICT", 60)
+    monkeypatch.setattr(reply, "MAX_LOOSE", 60)
+    step = {"box": [[0, 0, 0], [1, 1, 1]]}
+    value, repairs = parse(json.dumps({"build": [step] * 5}))
+    assert value == {"build": [step]}
+    assert any(r.level == "loss" and "characters long" in r.problem for r in repairs)

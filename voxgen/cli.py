@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
@@ -29,35 +31,46 @@ _EPILOG = (
 )
 
 
+_UNNAMED = "voxgen.unnamed"  # the command was left out: it may be a slip
+
+
 class _Commands(TyperGroup):
     """Commands, with the first argument taken for a prompt where it is none of them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put "make" in front of a prompt."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "--version"):
+        """Put "make" in front of a prompt, and remember that a person did not."""
+        if args in (["help"], ["version"]):
+            args = [f"--{args[0]}"]
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help", "--version"):
             args = ["make", *args]
-            _ask_about_slip([a for a in args[1:] if not a.startswith("-")][:2], list(self.commands))
+            ctx.meta[_UNNAMED] = True
         return super().parse_args(ctx, args)
 
 
-def _ask_about_slip(words: list[str], commands: list[str]) -> None:
-    """Stop before money is spent on a mistyped command or a file name."""
-    if not words or " " in words[0]:
+def _ask_about_slip(prompt: str, commands: list[str]) -> None:
+    """Stop before money is spent on a mistyped command or the name of a file."""
+    if len(prompt.split()) != 1:
         return
-    word = words[0]
-    near = get_close_matches(word.lower(), commands, 1, 0.7)
-    if Path(word).is_file():
-        meant = f"voxgen render {word}"
-    elif near and (len(words) == 1 or Path(words[1]).exists()):
+    near = get_close_matches(prompt.lower(), commands, 1, 0.8)
+    if _is_file(prompt):
+        meant = f"voxgen render {prompt}"
+    elif near:
         meant = f"voxgen {near[0]}"
     else:
         return
-    question = f'"{word}" would be sent to a model as a prompt; did you mean: {meant}'
+    question = f'"{prompt}" would be sent to a model as a prompt; did you mean: {meant}'
     if sys.stdin.isatty() and sys.stderr.isatty():
         if typer.confirm(f"voxgen: {question}\nSend it as a prompt all the same?", default=False, err=True):
             return
         raise UsageError("nothing was sent", meant)
-    raise UsageError(question, f'to send it: voxgen make "{word}"')
+    raise UsageError(question, f'to send it: voxgen make "{prompt}"')
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL in it
+        return False
 
 
 app = typer.Typer(
@@ -80,7 +93,7 @@ View = Annotated[
     typer.Option(help="iso, hero, front, back, left, right, top, or AZIMUTH,ELEVATION[,ZOOM] in degrees."),
 ]
 Light = Annotated[
-    str | None, typer.Option(help="day, sunset, night or overcast; the scene's own if not given.")
+    str | None, typer.Option(help="day, sunset, night, overcast or studio; the scene's own if not given.")
 ]
 Quality = Annotated[str, typer.Option(help="draft, good or best.")]
 Strict = Annotated[
@@ -102,11 +115,12 @@ LimitList = Annotated[
         "--limit", metavar="NAME=N", help="side, cells, steps, step_seconds or total_seconds of a scene."
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Another number, another scene of the built-in composer.")]
+Seed = Annotated[int | None, typer.Option(help="Another number, another scene; models are told it too.")]
 
 
 @app.command()
 def make(
+    ctx: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to build, in a sentence; - reads it from stdin.")],
     output: Out = None,
     size: GridSize = None,
@@ -127,14 +141,18 @@ def make(
     """Ask a model for a scene, build it and save its picture (the default command)."""
     from voxgen import maker
 
+    if ctx.meta.get(_UNNAMED):
+        _ask_about_slip(prompt, [command for command in _COMMANDS if command != "make"])
     say = _speaker(quiet)
     pixels = _pixels(picture)
+    if as_json and str(output) == "-":
+        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     if not no_picture:
         _check_screen()  # before a model is paid
-        _check_look(view, light, quality)
+        _check_look(view, light, quality, pixels)
     with _progress(quiet) as (on_text, on_reasoning):
         scene = maker.make(
-            _stdin_text() if prompt == "-" else prompt,
+            _stdin_text() if prompt == "-" else _printable(prompt),
             model=model,
             base_url=base_url,
             size=size,
@@ -151,9 +169,9 @@ def make(
     if not no_picture:
         beside = Path(scene.origin["files"][-1]).with_suffix(".png")
         target = output if output is not None and (str(output) == "-" or output.suffix) else beside
-        _draw(scene, target, pixels, view, light, quality, say)
-    _report([_about(scene, target)], as_json or str(target) == "-", as_json)
-    _strictly(strict, [scene])
+        _draw(scene, target, pixels, view, light, quality, quiet)
+    _report(_about(scene, target), str(target) == "-", as_json)
+    _strictly(strict, _repaired(scene))
 
 
 @app.command()
@@ -173,20 +191,22 @@ def render(
     """Draw saved scenes, raw replies or foreign builds, however broken."""
     say = _speaker(quiet)
     pixels = _pixels(size)
+    if as_json and str(output) == "-":
+        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     _check_screen()
-    _check_look(view, light, quality)
+    _check_look(view, light, quality, pixels)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
-    done, scenes = [], []
-    for source in sources:
+
+    def draw(source: Path) -> int:
         scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, view, light, quality, say)
-        done.append(_about(scene, target, source))
-        scenes.append(scene)
-    _report(done, as_json or str(output) == "-", as_json)
-    _strictly(strict, scenes)
+        _draw(scene, target, pixels, view, light, quality, quiet)
+        _report(_about(scene, target, source), str(target) == "-", as_json)
+        return _repaired(scene)
+
+    _strictly(strict, _each(sources, draw))
 
 
 @app.command()
@@ -202,30 +222,33 @@ def check(
 
     from voxgen.scene import grouped
 
-    done, scenes = [], []
-    for source in sources:
+    def tell(source: Path) -> int:
         scene = _load(source, limit)
-        scenes.append(scene)
-        done.append({**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]})
-        if not as_json:
+        if as_json:
+            about = {**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]}
+            typer.echo(json.dumps(about, ensure_ascii=False))
+        else:
             for line in grouped(scene.repairs):
                 typer.echo(f"{source}: {line}")
             typer.echo(f"{source}: {scene!r}")
-    _report(done, not as_json, as_json)
-    _strictly(strict, scenes)
+        return _repaired(scene)
+
+    _strictly(strict, _each(sources, tell))
 
 
 @app.command()
 def prompt(
     subject: Annotated[str, typer.Argument(metavar="PROMPT", help="What to build; - reads it from stdin.")],
     size: GridSize = None,
+    seed: Seed = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Print exactly what would be sent, to paste into any chat; voxgen render - takes the answer."""
     from voxgen.ask import prompts
 
-    messages = prompts.scene_messages(_stdin_text() if subject == "-" else subject, size)
+    text = _stdin_text() if subject == "-" else _printable(subject)
+    messages = prompts.scene_messages(text, size, seed)
     typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
 
 
@@ -248,12 +271,17 @@ def export(
     say = _speaker(quiet)
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
+    known = [*sorted(files.WRITERS), ".png"]
+    if str(target) != "-" and target.suffix.lower() not in known:
+        raise FileError(
+            f"{target}: the extension {target.suffix!r} is unknown", f"known are {', '.join(known)}"
+        )
     if str(target) == "-":
         sys.stdout.buffer.write(files.text.write(scene))
         return
     if target.suffix.lower() == ".png":
         _check_screen()
-        _draw(scene, target, (1280, 960), None, None, "good", say)
+        _draw(scene, target, (1280, 960), None, None, "good", quiet)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -328,6 +356,9 @@ def _main(
     """Hold the options of the whole program."""
 
 
+_COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+
 # --------------------------------------------------------------------------- reading arguments
 
 
@@ -391,7 +422,7 @@ def _load(source: Path, limit: list[str] | None) -> Scene:
 
     limits = _limits(limit)
     if str(source) == "-":
-        return files.text.read(sys.stdin.buffer.read(files.MAX_FILE), "", limits)
+        return files.read(sys.stdin.buffer.read(files.MAX_FILE), "", limits)
     try:
         return files.load(source, limits=limits)
     except VoxgenError as error:
@@ -411,9 +442,9 @@ def _check_screen() -> None:
         raise RenderError("no picture can be drawn on this machine", missing)
 
 
-def _check_look(view: str | None, light: str | None, quality: str) -> None:
-    """Refuse a mistyped view, light or quality before anything is paid or drawn."""
-    from voxgen.picture import camera
+def _check_look(view: str | None, light: str | None, quality: str, size: tuple[int, int]) -> None:
+    """Refuse a mistyped view, light, quality or size before anything is paid or drawn."""
+    from voxgen.picture import camera, renderer
     from voxgen.scene import LIGHTS
 
     if view is not None:
@@ -422,6 +453,7 @@ def _check_look(view: str | None, light: str | None, quality: str) -> None:
         raise UsageError(f"no light is called {light!r}", f"there are {', '.join(LIGHTS)}")
     if quality not in ("draft", "good", "best"):
         raise UsageError(f"no quality is called {quality!r}", "there are draft, good and best")
+    renderer.check_size(size)
 
 
 def _draw(
@@ -431,13 +463,13 @@ def _draw(
     view: str | None,
     light: str | None,
     quality: str,
-    say: Callable[[str], None],
+    quiet: bool,
 ) -> None:
     from voxgen import files
     from voxgen.files import png
     from voxgen.picture import renderer
 
-    with _busy(f"drawing {scene.title}", say):
+    with _busy(f"drawing {_printable(scene.title)[:60]}", quiet):
         image = renderer.draw(scene, size=size, view=view, light=light, quality=quality)
     data = png.encode(image, scene)
     if str(target) == "-":
@@ -465,19 +497,14 @@ def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> di
     }
 
 
-def _report(done: list[dict[str, Any]], silent: bool, as_json: bool) -> None:
-    """Print the results on stdout: JSON, or the paths that were written."""
+def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
+    """Print a result on stdout: one line of JSON, or the paths that were written."""
     if as_json:
-        typer.echo(json.dumps(done[0] if len(done) == 1 else done, ensure_ascii=False))
+        typer.echo(json.dumps(done, ensure_ascii=False))
     elif not silent:
-        for item in done:
-            for path in (
-                [*item["origin"].get("files", []), item["picture"]]
-                if item["source"] is None
-                else [item["picture"]]
-            ):
-                if path:
-                    typer.echo(path)
+        made = done["origin"].get("files", []) if done["source"] is None else []
+        for path in filter(None, [*made, done["picture"]]):
+            typer.echo(path)
 
 
 def _tell_repairs(scene: Scene, name: str, say: Callable[[str], None], most: int = 5) -> None:
@@ -493,10 +520,39 @@ def _tell_repairs(scene: Scene, name: str, say: Callable[[str], None], most: int
         say(f"{name}: and more; voxgen check lists them all")
 
 
-def _strictly(strict: bool, scenes: Sequence[Scene]) -> None:
-    count = sum(r.level != "info" for scene in scenes for r in scene.repairs)
+def _repaired(scene: Scene) -> int:
+    """Return how many repairs --strict minds: no notes, and no remarks on the scene as a whole."""
+    return sum(repair.level != "info" and repair.path != "$" for repair in scene.repairs)
+
+
+def _each(sources: Sequence[Path], do: Callable[[Path], int]) -> int:
+    """Do one file after the other, past those that fail; end with the code of the first failure."""
+    total, first = 0, None
+    for source in sources:
+        try:
+            total += do(source)
+        except VoxgenError as error:
+            if len(sources) == 1:
+                raise
+            _failed(_line(error), error.exit_code)
+            first = first or error
+    if first is not None:
+        raise typer.Exit(first.exit_code)
+    return total
+
+
+def _line(error: VoxgenError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _strictly(strict: bool, count: int) -> None:
     if strict and count:
         raise ReplyError(f"{count} repair{'s' if count != 1 else ''} and --strict", "voxgen check lists them")
+
+
+def _printable(text: str) -> str:
+    """Replace what is no text: half a surrogate pair, from an argument that was not UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _model_line(row: dict[str, Any]) -> str:
@@ -522,9 +578,9 @@ def _clear_line() -> None:
 
 
 @contextmanager
-def _busy(what: str, say: Callable[[str], None]) -> Iterator[None]:
+def _busy(what: str, quiet: bool) -> Iterator[None]:
     """Show on a terminal what takes a moment."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not quiet:
         sys.stderr.write(f"\r\x1b[K{what} …")
         sys.stderr.flush()
     try:
@@ -549,26 +605,43 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[str], None] | None, Calla
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line and return its exit code; never raises."""
+    """Run one command line and return its exit code; raises only with --debug, and only for a bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a title may not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(args=list(args), prog_name="voxgen", standalone_mode=False)
+        code = app(args=list(args) or ["--help"], prog_name="voxgen", standalone_mode=False)
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except VoxgenError as error:
-        return _failed(f"{error.message}" + (f"; {error.hint}" if error.hint else ""), error.exit_code)
+        return _failed(_line(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _failed("stopped; what was finished is kept", 130)
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return _bug(error, args)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _failed("stdout cannot be written: no space left on device", FileError.exit_code)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # Typer's own usage errors
-            return _failed(f"{error.format_message()}; voxgen --help", 2)
-        if "--debug" in args:
-            raise
-        return _failed(f"a bug in voxgen: {type(error).__name__}: {error}; --debug shows where", 1)
+            several = "extra argument" in error.format_message()
+            hint = (
+                'a prompt of several words goes in quotes: voxgen "a garden"' if several else "voxgen --help"
+            )
+            return _failed(f"{error.format_message()}; {hint}", 2)
+        return _bug(error, args)
+
+
+def _bug(error: Exception, args: Sequence[str]) -> int:
+    if "--debug" in args:
+        raise error
+    return _failed(f"a bug in voxgen: {type(error).__name__}: {error}; --debug shows where", 1)
 
 
 def _failed(message: str, code: int) -> int:
     _clear_line()
-    typer.echo("voxgen: " + " ".join(message.split()), err=True)
+    typer.echo("voxgen: " + _printable(" ".join(message.split())), err=True)
     return code

@@ -35,10 +35,18 @@ def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
     scene = files.load(folder / name / "scene.json")
     image = renderer.draw(scene, **_settings(scene))
     path = folder / name / "picture.png"
-    same = path.exists() and is_like(png.decode(files.read_bytes(path)), image)
+    same = path.exists() and _shows(files.read_bytes(path), image)
     if not same and not check_only:
         files.write_bytes(path, png.encode(image, scene))
     return same
+
+
+def _shows(data: bytes, image: NDArray[np.uint8]) -> bool:
+    """Tell whether a PNG shows the image; a damaged one does not."""
+    try:
+        return is_like(png.decode(data), image)
+    except FileError:
+        return False
 
 
 def is_like(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
@@ -55,19 +63,26 @@ def is_like(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
 def write_index(folder: Path, names: list[str], check_only: bool = False) -> bool:
     """Write README.md for the scenes; with `check_only` only compare. Return whether it was as stored.
 
-    Scenes of the built-in composer come last.
+    Scenes of the built-in composer come last. Raises FileError where README.md is somebody else's page.
     """
     loaded = {name: files.load(folder / name / "scene.json") for name in names}
     order = sorted(names, key=lambda name: (loaded[name].origin.get("by") == BUILT_IN, name))
     entries = [_entry(loaded[name], name) for name in order]
-    text = "\n".join(["# Gallery", "", _INTRODUCTION, *entries]) + "\n"
+    text = "\n".join([_HEADING, "", _INTRODUCTION, *entries]) + "\n"
     path = folder / "README.md"
-    same = path.exists() and path.read_text(encoding="utf-8") == text
+    stored = (
+        files.read_bytes(path).decode("utf-8", "replace").replace("\r\n", "\n") if path.exists() else None
+    )
+    same = stored == text
     if not same and not check_only:
+        if stored is not None and not stored.startswith(_HEADING):
+            hint = "move it away, or name another folder"
+            raise FileError(f'{path} is no index of a gallery: it does not start with "{_HEADING}"', hint)
         files.write_bytes(path, text.encode())
     return same
 
 
+_HEADING = "# Gallery"
 _INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was read from, untouched
 (`reply.txt`), and its picture. `voxgen gallery` draws all pictures and this page again,
 `voxgen gallery --check` says which would differ. Any scene can be drawn another way:

@@ -177,5 +177,7 @@ class Scene:
         return f"Scene({', '.join(parts)})"
 
     def but(self, **changes: Any) -> Scene:
-        """Return a copy with some fields changed."""
+        """Return a copy with some fields changed; a new grid leaves the document of the old one behind."""
+        if changes.get("grid", self.grid) is not self.grid:
+            changes = {"document": {}, **changes}
         return replace(self, **changes)

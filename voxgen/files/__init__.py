@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from voxgen.errors import FileError
-from voxgen.files import npz, text
+from voxgen.files import npz, text, vox
 from voxgen.language.builder import Limits
 from voxgen.scene import Scene
 
 MAX_FILE = 256 << 20  # bytes read of any file
 
-READERS: Mapping[str, Callable[[bytes, str], Scene]] = {".npz": npz.read}
+READERS: Mapping[str, Callable[[bytes, str], Scene]] = {".npz": npz.read, ".vox": vox.read}
+MAGIC: Mapping[bytes, Callable[[bytes, str], Scene]] = {b"PK\x03\x04": npz.read, b"VOX ": vox.read}
 WRITERS: Mapping[str, Callable[[Scene], bytes]] = {".json": text.write, ".npz": npz.write}
 
 
@@ -27,6 +28,14 @@ def load(path: str | Path, *, limits: Limits | None = None) -> Scene:
     data = read_bytes(path)
     reader = READERS.get(path.suffix.lower())
     return reader(data, _title(path)) if reader else text.read(data, _title(path), limits)
+
+
+def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
+    """Read a scene of which only the bytes are known: binary formats by their first bytes, else text."""
+    for magic, reader in MAGIC.items():
+        if data.startswith(magic):
+            return reader(data, title)
+    return text.read(data, title, limits)
 
 
 def save(scene: Scene, path: str | Path) -> Path:

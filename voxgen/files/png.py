@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from voxgen import __version__
+from voxgen.errors import FileError
 from voxgen.scene import Scene
 
 _LEVEL = 4  # of zlib: a third of the time of the usual 6 for 3 % more bytes
@@ -30,5 +31,8 @@ def encode(image: NDArray[np.uint8], scene: Scene | None = None) -> bytes:
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """Read a PNG as (H, W, 3) uint8."""
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    """Read a PNG as (H, W, 3) uint8; raises FileError."""
+    try:
+        return np.asarray(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGB"))
+    except Exception as error:  # a damaged file fails in Pillow, zlib or struct, each in its own way
+        raise FileError(f"not a whole PNG picture: {error}", "draw it again") from None

@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from voxgen.errors import FileError
+from voxgen.errors import FileError, ReplyError
+from voxgen.language import document as documents
+from voxgen.language.blocks import is_air
 from voxgen.language.builder import Limits
+from voxgen.language.palette import hex_of
 from voxgen.language.reader import read as read_text
-from voxgen.scene import Material, Scene
+from voxgen.picture.sky import PRESETS
+from voxgen.scene import Light, Material, Scene, View
 
 MAX_TEXT = 64 << 20  # bytes, after unpacking
 _GZIP = b"\x1f\x8b"
@@ -28,11 +32,32 @@ def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
 
 
 def write(scene: Scene) -> bytes:
-    """Write a scene as JSON that builds the same grid again, its origin included."""
-    document = {**(scene.document or document_of(scene))}
+    """Write a scene as JSON that builds the same grid again, its origin included.
+
+    Its document stands as it came, but for a title, light or view that were changed since.
+    """
+    document = _document(scene) or document_of(scene)
     if scene.origin:
         document["origin"] = scene.origin
-    return (dumps(document) + "\n").encode()
+    return (dumps(document) + "\n").encode(errors="replace")
+
+
+def _document(scene: Scene) -> dict[str, Any]:
+    """Return the scene's document with title, light and view as they are now; {} where it has none."""
+    if not scene.document:
+        return {}
+    try:
+        said, _ = documents.mend(scene.document)
+    except ReplyError:
+        return {}
+    now: dict[str, Any] = {}
+    if scene.title != str(said.get("title") or "Untitled"):
+        now["title"] = scene.title
+    if scene.light != documents.read_light(said.get("light")):
+        now["light"] = _light(scene.light)
+    if scene.view != documents.read_view(said.get("view")):
+        now["view"] = _view(scene.view)
+    return {**now, **said, **now} if now else {**scene.document}
 
 
 def dumps(document: dict[str, Any]) -> str:
@@ -49,9 +74,7 @@ def dumps(document: dict[str, Any]) -> str:
 
 def document_of(scene: Scene) -> dict[str, Any]:
     """Return a document that builds a grid that never had one: its cells as text slices."""
-    names: list[str] = []
-    for material in scene.grid.palette:  # two may share a name, keys may not
-        names.append(material.name if material.name not in names else f"{material.name} {len(names)}")
+    names = _names(scene.grid.palette)
     palette = {name: _entry(m) for name, m in zip(names[1:], scene.grid.palette[1:], strict=True)}
     steps = []
     for first in range(1, len(names), len(_LETTERS)):
@@ -62,7 +85,39 @@ def document_of(scene: Scene) -> dict[str, Any]:
         layers = ["/".join(_rows(letters[layer])) for layer in np.moveaxis(scene.grid.indices, 2, 0)]
         key = {str(letters[index]): names[index] for index in wanted}
         steps.append({"layers": layers, "at": [0, 0, 0], "key": key})
-    return {"title": scene.title, "size": list(scene.grid.size), "palette": palette, "build": steps}
+    look = {"light": _light(scene.light)} if scene.light != Light() else {}
+    look |= {"view": _view(scene.view)} if scene.view != View() else {}
+    size = list(scene.grid.size)
+    return {"title": scene.title, "size": size, **look, "palette": palette, "build": steps}
+
+
+def _names(palette: tuple[Material, ...]) -> list[str]:
+    """Return a name for each material: two may share one, keys may not, and none may mean air."""
+    names: dict[str, None] = {"air": None}
+    for index, material in enumerate(palette[1:], 1):
+        name = f"material {index}" if is_air(material.name) else material.name
+        while name in names:
+            name = f"{name} {index}"
+        names[name] = None
+    return list(names)
+
+
+def _light(light: Light) -> Any:
+    """Write a light: its preset's name, or an object with what is changed of it."""
+    preset = PRESETS[light.name]  # the language has both colours of the sky or none
+    sky = [hex_of(light.horizon or preset.horizon), hex_of(light.zenith or preset.zenith)]
+    sun = {key: getattr(light, key) for key in ("azimuth", "elevation", "strength")}
+    sun["color"] = hex_of(light.color) if light.color else None
+    sun = {key: value for key, value in sun.items() if value is not None}
+    changed: dict[str, Any] = {"sky": sky} if light.horizon or light.zenith else {}
+    changed |= {"sun": sun} if sun else {}
+    return {"preset": light.name, **changed} if changed else light.name
+
+
+def _view(view: View) -> dict[str, float]:
+    angles = {"azimuth": view.azimuth, "elevation": view.elevation}
+    fields = {key: value for key, value in angles.items() if value is not None}
+    return fields if view.zoom == 1 else {**fields, "zoom": view.zoom}
 
 
 def _rows(layer: Any) -> Iterator[str]:
@@ -73,9 +128,9 @@ def _rows(layer: Any) -> Iterator[str]:
 
 
 def _entry(material: Material) -> Any:
-    color = "#{:02x}{:02x}{:02x}".format(*material.color)
+    color = hex_of(material.color)
     extra = {
-        name: value
+        name: float(value)
         for name, value, usual in (
             ("opacity", material.opacity, 1.0),
             ("glow", material.glow, 0.0),
@@ -113,6 +168,8 @@ def _unpacked(data: bytes) -> bytes:
         text = b""
     if not text:  # a file that was cut still gives what it can
         raise FileError("the gzip file is damaged or empty", "unpack it by hand and try what is left")
+    if text[:1] == b"\n" and b"\x00" in text[1:8]:  # a named NBT compound: .schem, .litematic, .nbt
+        raise FileError("a Minecraft file (NBT), which is not read", "known are JSON, text, .npz and .vox")
     if len(text) > MAX_TEXT:
         raise FileError(f"the file unpacks to more than {MAX_TEXT >> 20} MB", "that is beyond any scene")
     return text

@@ -12,7 +12,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, product
 from typing import Any
@@ -34,6 +34,8 @@ MAX_SIDE = 512
 MAX_CELLS = 1 << 27
 MAX_PAINTED = 1 << 31  # cells touched by all boxes together
 MAX_COLORS = 60_000  # beyond it colours are rounded, to at most 4096 more
+MAX_NAMES = 20_000  # beyond it only colours are read; other names get one that depends on the name
+MAX_LINES = 100_000  # of a text format
 MAX_SETTLED = 200_000  # cells between the cells of the grid that are sorted out one by one
 MAX_RUNS = 300_000  # boxes drawn for the rows of a layered build
 FAR = 1 << 40  # coordinates beyond this mean nothing
@@ -136,14 +138,18 @@ class _Build:
 
     def index(self, name: Any) -> int:
         """Return the palette index of a block name, colour or palette key; 0 for air."""
-        key = name if isinstance(name, (str, int, type(None))) else repr(_short(name))
+        plain = isinstance(name, (str, int, type(None)))
+        key = name if plain else tuple(name) if _is_rgb(name) else repr(_short(name))
         found = self.indices.get(key)
         if found is None:
             found = self.indices[key] = self._add(name)
         return found
 
     def _add(self, name: Any) -> int:
-        material = self._material(name)
+        if len(self.indices) > MAX_NAMES and not isinstance(name, int) and (quick := _quick(name)):
+            material: Material | None = quick
+        else:
+            material = self._material(name)
         if material is None or material.opacity == 0:
             return 0
         if len(self.materials) > MAX_COLORS:
@@ -317,6 +323,29 @@ class _Build:
                 grid[a[0] : b[0], a[1] : b[1], a[2] : b[2]] = drawn[2]
 
 
+def _quick(name: Any) -> Material | None:
+    """Return the material of the twenty-thousandth new name, at little cost; None for plain colours."""
+    if isinstance(name, str):
+        if name.startswith("#") or name in _AIR_WORDS:
+            return None
+        return Material(name[:80], _hashed(name))
+    if _is_rgb(name) and 1 < max(name) <= 255 and min(name) >= 0:
+        return Material("#" + bytes(name).hex(), (name[0], name[1], name[2]))
+    return None
+
+
+def _is_rgb(value: Any) -> bool:
+    """Say whether a value is a list of three whole numbers."""
+    return (
+        type(value) is list and len(value) == 3 and type(value[0]) is type(value[1]) is type(value[2]) is int
+    )
+
+
+def _hashed(name: str) -> tuple[int, int, int]:
+    red, green, blue, _ = zlib.crc32(name.encode()).to_bytes(4, "big")
+    return red, green, blue
+
+
 def _paint_shell(grid: NDArray[Any], low: Points, high: Points, a: Points, b: Points, index: int) -> None:
     """Paint the six sides of a box, as far as they lie in the grid (a included, b not)."""
     for axis in range(3):
@@ -442,6 +471,7 @@ def _plain(value: Any) -> Any:
 
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
+_AIR_WORDS = ("", ".", "air", "minecraft:air", "none", "empty")
 _XYZ = ("x", "y", "z")
 _CELL_NAMES = (
     "c",
@@ -932,7 +962,21 @@ def _plain_layers(value: Any) -> Foreign | None:
         return None
     step = {"layers": layers, **{k: value[k] for k in ("at", "key", "facing") if k in value}}
     rest = {k: v for k, v in value.items() if k not in ("layers", "at", "key", "facing")}
-    return Foreign("plain layers", document={**rest, "build": [step]})
+    repairs = (_top_first(layers),) if isinstance(layers, list) and _is_fullest_on_top(layers) else ()
+    return Foreign("plain layers", document={**rest, "build": [step]}, repairs=repairs)
+
+
+def _is_fullest_on_top(layers: list[Any]) -> bool:
+    """Say whether the last of at least three text slices holds most cells, by far more than the first."""
+    if len(layers) < 3 or not all(isinstance(v, str) for v in layers):
+        return False
+    filled = [len(re.sub(r"[\s./_~]", "", layer)) for layer in layers]
+    return filled[-1] == max(filled) and filled[-1] > 2 * filled[0]
+
+
+def _top_first(layers: list[Any]) -> Repair:
+    problem = f"the last of {len(layers)} layers is the fullest: they may run from the top down"
+    return Repair("$.layers", problem, "kept the first at the bottom")
 
 
 def _keyed(value: Any) -> Foreign | None:
@@ -990,9 +1034,11 @@ def recognise_text(text: str) -> Foreign | None:
     """
     if text.lstrip()[:1] in ("{", "[") or len(text) > 1 << 26:
         return None
+    written = text.split("\n", MAX_LINES)
+    more = len(written) > MAX_LINES
     lines = [
         line
-        for line in text.splitlines()
+        for line in written[:MAX_LINES]
         if line.strip() and not line.lstrip().startswith(("#", "//", "```"))
     ]
     for pattern, reader in ((_BRICK, _bricks), (_COMMAND, _commands), (_COLORED, _colored)):
@@ -1000,8 +1046,14 @@ def recognise_text(text: str) -> Foreign | None:
             continue
         found = [match for match in map(pattern.fullmatch, lines) if match]
         if len(found) * 2 >= len(lines):
-            return reader(found)
+            build = reader(found)
+            return _cut_short(build) if more else build
     return None
+
+
+def _cut_short(build: Foreign) -> Foreign:
+    repair = Repair("$", f"more than {MAX_LINES:,} lines", "left the rest out", "loss")
+    return replace(build, repairs=(*build.repairs, repair))
 
 
 def _bricks(found: list[re.Match[str]]) -> Foreign:

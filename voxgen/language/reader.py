@@ -21,7 +21,9 @@ def read(text: str | bytes, *, limits: Limits | None = None, title: str = "") ->
     "format" whose format it was if not our own. `title` is used where the text names none.
     Raises ReplyError when nothing in it can be drawn.
     """
-    found = foreign.recognise_text(text) if isinstance(text, str) else None
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig", "replace")
+    found = foreign.recognise_text(text)
     repairs: list[Repair] = []
     value: Any = None
     if found is None:

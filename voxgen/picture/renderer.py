@@ -71,7 +71,7 @@ def draw(
     Raises UsageError for an argument out of range, RenderError when the scene is empty or this machine
     has no driver to draw with.
     """
-    steps, size, backdrop = _quality(quality), _size(size), _color(background)
+    steps, size, backdrop = _quality(quality), check_size(size), _color(background)
     if isinstance(view, str):
         camera.parse(view)
     _start()
@@ -97,7 +97,7 @@ def draw_views(
     The sun stands where it flatters the first view and stays there. For turntables and sheets: after
     the first picture each further one takes a fraction of its time. Raises as `draw` does.
     """
-    steps, size, backdrop = _quality(quality), _size(size), _color(background)
+    steps, size, backdrop = _quality(quality), check_size(size), _color(background)
     for view in views:
         camera.aim(view)
     if not views:
@@ -183,7 +183,8 @@ def _quality(name: str) -> dict[str, int]:
     return QUALITIES[name]
 
 
-def _size(size: tuple[int, int]) -> tuple[int, int]:
+def check_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return a picture's width and height in pixels; raises UsageError beyond what can be drawn."""
     width, height = (int(side) for side in size)
     if not (
         min(width, height) >= MIN_SIDE and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS

@@ -109,12 +109,27 @@ def _settle_space(document: dict[str, Any], notes: Notes) -> None:
     steps = document["build"]
     ends = _extent(steps)
     if ends is None:
+        if _up(document) == "y":
+            notes.add("$.up", '"y" cannot be followed by every step here', "kept z up")
+        return
+    if _up(document) == "y":
+        deep = max(int(sides[2]), 1) - 1
+        document["build"] = [_moved(step, lambda p: [p[0], deep - p[2], p[1]], True) for step in steps]
+        document["size"] = [document["size"][0], document["size"][2], document["size"][1]]
+        document["up"] = "z"
+        notes.add("$.up", "y runs up", "turned the scene so that z does", "info")
         return
     found = _turned(ends, sides) or _shifted(ends, sides)
     if found:
         problem, fix, move = found
         document["build"] = [_moved(step, move, fix.startswith("swapped")) for step in steps]
         notes.add("$.build", problem, fix, "warn")
+
+
+def _up(document: Mapping[str, Any]) -> str:
+    """Return the axis a document declares as up, "z" where it says nothing."""
+    said = next((document[k] for k in ("up", "upAxis", "up_axis") if isinstance(document.get(k), str)), "z")
+    return "y" if said.lower().strip("+") == "y" else "z"
 
 
 def _extent(steps: list[Step]) -> tuple[list[float], list[float]] | None:

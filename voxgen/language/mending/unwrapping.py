@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from voxgen.errors import ReplyError
 from voxgen.language.mending.values import Notes, show
 from voxgen.language.mending.words import STEPS, looks_like_step, table
-from voxgen.language.palette import fold
+from voxgen.language.palette import fold, nearest
 
 __all__ = ["DOCUMENT_WORDS", "KNOWN", "holds_steps", "is_program", "named", "unwrapped"]
 
@@ -43,6 +44,8 @@ KNOWN = frozenset({
     "voxgen", "title", "plan", "size", "light", "view", "palette", "let", "functions", "textures", "parts",
     "build", "seed", "origin",
 })  # fmt: skip
+
+_LONG_WORDS = ("build", "palette", "parts", "textures", "functions")
 
 _TELLING = ("build", "parts", "palette", "size", "voxgen", "textures", "functions")  # what only scenes have
 
@@ -97,7 +100,10 @@ def _of_list(values: list[Any], notes: Notes) -> Any:
 
 
 def _knows(value: Mapping[Any, Any]) -> bool:
-    return any(DOCUMENT_WORDS.get(fold(str(k))) in _TELLING for k in list(value)[:200])
+    return any(
+        DOCUMENT_WORDS.get(fold(str(k))) in _TELLING or _is_misspelt(str(k), v, {})
+        for k, v in islice(value.items(), 200)
+    )
 
 
 def _refuse(value: Mapping[Any, Any]) -> None:
@@ -172,6 +178,11 @@ def named(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in document.items():
         word = key if key in KNOWN else DOCUMENT_WORDS.get(fold(key), key)
+        if word == key and _is_misspelt(key, value, document):
+            word = nearest(key, _LONG_WORDS) or key
+            notes.add(f"$.{key}", f"{show(key)} is not a word of the language", f'read it as "{word}"')
+            fields[word] = value
+            continue
         if word == "sky":
             word, value = "light", {"sky": value, **_lit(document.get("light"))}
             fields.pop("light", None)
@@ -188,6 +199,14 @@ def named(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     if not told and not any(map(holds_steps, fields.values())):
         raise ReplyError("there is no scene in the reply", "ask again for one JSON object")
     return fields
+
+
+def _is_misspelt(key: str, value: Any, document: Mapping[str, Any]) -> bool:
+    """Say whether a key is nearly one of the language's, which is not there, and holds what that would."""
+    meant = nearest(key, _LONG_WORDS) if key not in KNOWN | STEPS.keys() and len(key) < 20 else None
+    if meant is None or meant in document:
+        return False
+    return holds_steps(value) if meant == "build" else isinstance(value, (Mapping, list))
 
 
 def _lit(light: Any) -> dict[str, Any]:
