@@ -168,7 +168,7 @@ UNDERSTOOD: Mapping[str, tuple[Callable[..., Value], int, int]] = {
     "radians": (np.radians, 1, 1),
     "sinh": (np.sinh, 1, 1),
     "smoothstep": (lambda a, b, v: _smoothstep(np.divide(v - a, b - a)), 3, 3),
-    "step": (lambda edge, v: _compare(">=", v, edge), 2, 2),
+    "step": (lambda edge, v: np.rint(v * _ROUNDING) >= np.rint(edge * _ROUNDING), 2, 2),
     "tanh": (np.tanh, 1, 1),
     "trunc": (lambda v: np.trunc(_snap(v)), 1, 1),
 }
@@ -197,10 +197,6 @@ _COMPARISONS: Mapping[str, Callable[[Value, Value], Value]] = {
 def _smoothstep(t: Value) -> Value:
     t = np.minimum(np.maximum(t, 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
-
-
-def _compare(operator: str, a: Value, b: Value) -> Value:
-    return _COMPARISONS[operator](np.rint(a * _ROUNDING), np.rint(b * _ROUNDING))
 
 
 # --------------------------------------------------------------------------- parsing

@@ -56,13 +56,6 @@ class Camera:
         y = offset @ self.up / scale
         return np.stack([x, y, depth], axis=-1)
 
-    def rays(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[Floats, Floats]:
-        """Frame positions in -1..1 -> ray origins and (not normalised) directions, each (..., 3)."""
-        across = x[..., None] * (self.half * self.aspect) * self.right + y[..., None] * self.half * self.up
-        if self.parallel:
-            return self.eye + across, np.broadcast_to(-self.back, across.shape)
-        return np.broadcast_to(self.eye, across.shape), across - self.back
-
     def projection(self, window: tuple[float, float, float, float] = (-1, 1, -1, 1)) -> Floats:
         """Return the OpenGL projection matrix (4, 4) of part of the frame: left, right, bottom, top."""
         left, right, bottom, top = window
