@@ -1,0 +1,170 @@
+"""The .glb format, binary glTF 2.0, write only: quads coloured by a small palette picture.
+
+Source: Khronos glTF 2.0, KHR_mesh_quantization, KHR_materials_emissive_strength. One primitive and one
+material for each surface; ambient occlusion is COLOR_0, which a viewer multiplies in. One voxel is one unit,
+the middle of the ground is the origin.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.files import meshes, palettes, png
+from voxgen.files.space import points_y_up
+from voxgen.picture.mesher import NORMALS
+from voxgen.scene import Mesh, Scene
+
+_SHADE = 0.55  # of the light is kept in the deepest corner
+_TYPES = {"int8": 5120, "uint8": 5121, "uint16": 5123, "uint32": 5125, "float32": 5126}
+_ARRAY, _ELEMENTS = 34962, 34963  # bufferView targets
+_NEAREST, _CLAMP = 9728, 33071
+
+
+@dataclass
+class _Buffer:
+    """The binary half of the file, and the JSON that says what lies where in it."""
+
+    data: bytearray = field(default_factory=bytearray)
+    views: list[dict[str, Any]] = field(default_factory=list)
+    accessors: list[dict[str, Any]] = field(default_factory=list)
+
+    def view(self, data: bytes, **about: Any) -> int:
+        """Append bytes on a boundary of four and return the number of their bufferView."""
+        self.data += bytes(-len(self.data) % 4)
+        self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data), **about})
+        self.data += data
+        return len(self.views) - 1
+
+    def vertices(self, values: NDArray[Any], *, normalized: bool = False, bounds: bool = False) -> int:
+        """Append one attribute, (n, 2..4), its rows on boundaries of four; return its accessor."""
+        wide = -(-values.shape[1] * values.itemsize // 4) * 4
+        rows = np.zeros((len(values), wide // values.itemsize), values.dtype)
+        rows[:, : values.shape[1]] = values
+        about: dict[str, Any] = {"normalized": True} if normalized else {}
+        if bounds:
+            about |= {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
+        view = self.view(rows.tobytes(), byteStride=wide, target=_ARRAY)
+        return self._accessor(view, values, f"VEC{values.shape[1]}", about)
+
+    def elements(self, values: NDArray[np.uint32]) -> int:
+        """Append vertex numbers and return their accessor."""
+        view = self.view(values.tobytes(), target=_ELEMENTS)
+        return self._accessor(view, values, "SCALAR", {})
+
+    def _accessor(self, view: int, values: NDArray[Any], kind: str, about: dict[str, Any]) -> int:
+        component = _TYPES[values.dtype.name]
+        self.accessors.append(
+            {"bufferView": view, "componentType": component, "count": len(values), "type": kind, **about}
+        )
+        return len(self.accessors) - 1
+
+
+def write(scene: Scene, tell: Callable[[str], None], *, quantize: bool = True) -> bytes:
+    """Write a scene as .glb; `quantize` packs positions and normals into integers, 20 bytes a corner.
+
+    Without it every attribute is a float but the shade, for loaders that lack KHR_mesh_quantization.
+    """
+    grid = palettes.in_use(scene.grid)
+    buffer, primitives, materials = _Buffer(), [], []
+    places = meshes.palette_places(grid.palette)
+    for surface, mesh in meshes.parts(grid, tell, occlusion=True):
+        attributes = _attributes(buffer, mesh, places, grid.size[1], quantize)
+        elements = buffer.elements(meshes.triangles(mesh.light).reshape(-1))
+        primitives.append({"attributes": attributes, "indices": elements, "material": len(materials)})
+        materials.append(_material(surface))
+    picture = buffer.view(png.encode(meshes.palette_picture(grid.palette)))
+    return _file(scene, buffer, primitives, materials, picture, quantize)
+
+
+def _attributes(
+    buffer: _Buffer, mesh: Mesh, places: NDArray[np.float64], depth: int, quantize: bool
+) -> dict[str, int]:
+    """Append the corners of a mesh and return which accessor holds what."""
+    points = points_y_up(mesh.corners.reshape(-1, 3))
+    points[:, 2] += depth
+    normals = np.repeat(points_y_up(NORMALS)[mesh.direction], 4, axis=0)
+    place = np.repeat(places[mesh.material], 4, axis=0)
+    shade = np.full((len(points), 4), 255, np.uint8)
+    shade[:, :3] = np.round(255 * (_SHADE + (1 - _SHADE) * mesh.light.reshape(-1, 1)))
+    if quantize:
+        stored = {
+            "POSITION": buffer.vertices(points.astype(np.uint16), bounds=True),
+            "NORMAL": buffer.vertices((normals * 127).astype(np.int8), normalized=True),
+            "TEXCOORD_0": buffer.vertices(np.round(place * 65535).astype(np.uint16), normalized=True),
+        }
+    else:
+        stored = {
+            "POSITION": buffer.vertices(points.astype(np.float32), bounds=True),
+            "NORMAL": buffer.vertices(normals.astype(np.float32)),
+            "TEXCOORD_0": buffer.vertices(place.astype(np.float32)),
+        }
+    return {**stored, "COLOR_0": buffer.vertices(shade, normalized=True)}
+
+
+def _material(surface: meshes.Surface) -> dict[str, Any]:
+    clear, metal = surface.opacity < 1, surface.metal
+    pbr: dict[str, Any] = {
+        "baseColorTexture": {"index": 0},
+        "metallicFactor": metal,
+        "roughnessFactor": 0.1 if clear else round(0.9 - 0.6 * metal, 3),
+    }
+    material: dict[str, Any] = {"name": surface.name, "pbrMetallicRoughness": pbr}
+    if clear:
+        pbr["baseColorFactor"] = [1, 1, 1, surface.opacity]
+        material["alphaMode"] = "BLEND"
+    if surface.glow:
+        material |= {"emissiveTexture": {"index": 0}, "emissiveFactor": [min(surface.glow, 1)] * 3}
+    if surface.glow > 1:
+        strength = {"emissiveStrength": surface.glow}
+        material["extensions"] = {"KHR_materials_emissive_strength": strength}
+    return material
+
+
+def _file(
+    scene: Scene,
+    buffer: _Buffer,
+    primitives: list[dict[str, Any]],
+    materials: list[dict[str, Any]],
+    picture: int,
+    quantize: bool,
+) -> bytes:
+    """Put header, JSON chunk and binary chunk together."""
+    x, y, _ = scene.grid.size
+    node = {"name": scene.title[:200], "mesh": 0, "translation": [-x / 2, 0, -y / 2]}
+    about: dict[str, Any] = {
+        "asset": {"version": "2.0", "generator": "voxgen"},
+        "scene": 0,
+        "scenes": [{"name": scene.title[:200], "nodes": [0]}],
+        "nodes": [node if primitives else {"name": node["name"]}],
+        "materials": materials,
+        "textures": [{"source": 0, "sampler": 0}],
+        "images": [{"name": "palette", "bufferView": picture, "mimeType": "image/png"}],
+        "samplers": [{"magFilter": _NEAREST, "minFilter": _NEAREST, "wrapS": _CLAMP, "wrapT": _CLAMP}],
+        "meshes": [{"name": "voxels", "primitives": primitives}],
+        "accessors": buffer.accessors,
+        "bufferViews": buffer.views,
+        "buffers": [{"byteLength": len(buffer.data) + -len(buffer.data) % 4}],
+    }
+    used = [name for material in materials for name in material.get("extensions", {})][:1]
+    if quantize:
+        used.append("KHR_mesh_quantization")
+        about["extensionsRequired"] = ["KHR_mesh_quantization"]
+    if used:
+        about["extensionsUsed"] = used
+    if not primitives:  # a scene of air: nothing that refers to nothing may stand there
+        about = {key: value for key, value in about.items() if key in ("asset", "scene", "scenes", "nodes")}
+        buffer = _Buffer()
+    text = json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    if buffer.data:
+        buffer.data += bytes(-len(buffer.data) % 4)
+        chunks += struct.pack("<I4s", len(buffer.data), b"BIN\0") + buffer.data
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks

@@ -1,0 +1,174 @@
+"""What all mesh formats share: the scene's outside as closed bodies, one part for each kind of surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.files import palettes
+from voxgen.picture import mesher
+from voxgen.scene import Material, Mesh, VoxelGrid
+
+Numbers = NDArray[np.int64]
+WIDTH = 256  # pixels in a row of a palette picture
+_NARROW = 512  # sides from which the mesher packs no corner light beside 16-bit materials
+
+
+class Surface(NamedTuple):
+    """How the faces of one part take light; ranges as in Material."""
+
+    opacity: float
+    glow: float
+    metal: float
+
+    @property
+    def name(self) -> str:
+        """Return "solid", or what is special: "glass-0.35", "glow-2", "metal-0.5", or several."""
+        words = [f"glass-{self.opacity:g}"] if self.opacity < 1 else []
+        words += [f"glow-{self.glow:g}"] if self.glow else []
+        words += [f"metal-{self.metal:g}"] if self.metal else []
+        return "-".join(words) or "solid"
+
+
+class Part(NamedTuple):
+    """The quads of one surface; fields as in Mesh."""
+
+    surface: Surface
+    mesh: Mesh
+
+
+def parts(
+    grid: VoxelGrid, tell: Callable[[str], None] | None = None, *, occlusion: bool = False
+) -> list[Part]:
+    """Return the grid's outside as merged quads, solid parts first; each material's bodies are closed.
+
+    Closed: their signed volumes add up to the number of voxels. So glass has a face towards the stone it
+    stands on, which only the stone would see. `occlusion` fills Mesh.light of what is solid.
+    """
+    grid = palettes.in_use(grid)
+    if occlusion and grid.indices.dtype == np.uint16 and max(grid.size) >= _NARROW:
+        occlusion = False
+        if tell:
+            tell("over 255 materials and 511 cells a side: the mesh has no ambient occlusion")
+    clear = np.array([m.opacity < 1 for m in grid.palette])
+    clear[0] = False
+    meshes = [mesher.greedy(_only(grid, ~clear), occlusion=occlusion)]
+    if clear.any():
+        meshes.append(mesher.greedy(_only(grid, clear)))
+    return [part for mesh in meshes for part in _by_surface(mesh, grid.palette)]
+
+
+def _only(grid: VoxelGrid, keep: NDArray[np.bool_]) -> VoxelGrid:
+    """Return the grid with only some materials left."""
+    if keep.all():
+        return grid
+    numbers = np.where(keep, np.arange(len(keep)), 0).astype(grid.indices.dtype)
+    return VoxelGrid(numbers[grid.indices], grid.palette)
+
+
+def _by_surface(mesh: Mesh, palette: tuple[Material, ...]) -> Iterator[Part]:
+    """Split a mesh into the parts that take light alike, plain ones first."""
+    surfaces = [Surface(m.opacity, m.glow, m.metal) for m in palette]
+    kinds = sorted(set(surfaces[1:]), key=lambda s: (-s.opacity, s.glow, s.metal))
+    kind = np.array([kinds.index(s) if s in kinds else -1 for s in surfaces])[mesh.material]
+    for number, surface in enumerate(kinds):
+        rows = np.flatnonzero(kind == number)
+        if len(rows):
+            picked = Mesh(mesh.corners[rows], mesh.direction[rows], mesh.material[rows], mesh.light[rows])
+            yield Part(surface, picked)
+
+
+def merged(found: list[Part]) -> Mesh:
+    """Return all parts as one mesh."""
+    columns = zip(*((m.corners, m.direction, m.material, m.light) for _, m in found), strict=True)
+    corners, direction, material, light = (np.concatenate(column) for column in columns)
+    return Mesh(corners, direction, material, light)
+
+
+def welded(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the (p, 3) distinct lattice points of a mesh and (n, 4) which of them each quad has."""
+    points = mesh.corners.astype(np.int32)
+    low = points.min(axis=(0, 1))
+    shape = points.max(axis=(0, 1)) - low + 1
+    _, ny, nz = shape.tolist()
+    key = ((points[..., 0] - low[0]).astype(np.int64) * ny + points[..., 1] - low[1]) * nz
+    key += points[..., 2] - low[2]
+    used = np.zeros(int(np.prod(shape, dtype=np.int64)), bool)
+    used[key] = True
+    number = np.cumsum(used, dtype=np.int32) - 1
+    where = np.flatnonzero(used)
+    row, z = np.divmod(where, nz)
+    x, y = np.divmod(row, ny)
+    return (np.stack([x, y, z], axis=-1) + low).astype(np.int32), number[key].astype(np.int32)
+
+
+def palette_picture(palette: tuple[Material, ...]) -> NDArray[np.uint8]:
+    """Return the colours as an image (rows, 256, 3), entry i at row i / 256, column i % 256."""
+    rows = 1 << (-(-len(palette) // WIDTH) - 1).bit_length()  # a power of two, which old hardware asks for
+    image = np.zeros((rows * WIDTH, 3), np.uint8)
+    image[: len(palette)] = np.array([m.color for m in palette], np.uint8)
+    return image.reshape(rows, WIDTH, 3)
+
+
+def palette_places(palette: tuple[Material, ...]) -> NDArray[np.float64]:
+    """Return where each entry lies in that image, (materials, 2): 0..1 from its upper left corner."""
+    rows = len(palette_picture(palette))
+    index = np.arange(len(palette))
+    return np.stack([(index % WIDTH + 0.5) / WIDTH, (index // WIDTH + 0.5) / rows], axis=-1)
+
+
+def triangles(light: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Return (n, 2, 3) corner numbers of quads with (n, 4) corner light, cut along the lighter diagonal."""
+    across = light[:, 0] + light[:, 2] < light[:, 1] + light[:, 3]
+    cut = np.where(across[:, None], np.uint32([1, 2, 3, 1, 3, 0]), np.uint32([0, 1, 2, 0, 2, 3]))
+    first = np.arange(0, 4 * len(light), 4, dtype=np.uint32)
+    return (cut + first[:, None]).reshape(-1, 2, 3)
+
+
+# --------------------------------------------------------------------------- numbers as text
+
+_FOUR = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
+
+
+def lines(pattern: str, values: NDArray[np.integer]) -> bytes:
+    """Write rows of whole numbers as text, one line a row: lines("f %/% %", values (n, 3)).
+
+    Numpy only: one array of letters a column, blank where a number is shorter, then squeezed.
+    Numbers are below 10^8; a minus sign is written where one is negative.
+    """
+    step = 1 << 16
+    return b"".join(_lines(pattern, values[i : i + step]) for i in range(0, len(values), step))
+
+
+def _lines(pattern: str, values: NDArray[np.integer]) -> bytes:
+    """Write some rows; the pattern's last text ends the line."""
+    first, *between = (pattern + "\n").encode().split(b"%")
+    columns = [_text(first, len(values))]
+    for column, text in zip(values.T, between, strict=True):
+        columns += [_digits(column), _text(text, len(values))]
+    letters = np.concatenate(columns, axis=1).reshape(-1)
+    return letters[letters > 0].tobytes()
+
+
+def _text(text: bytes, rows: int) -> NDArray[np.uint8]:
+    return np.broadcast_to(np.frombuffer(text, np.uint8), (rows, len(text)))
+
+
+def _digits(column: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return the letters of whole numbers, (n, up to 9), 0 where there is none."""
+    size = np.abs(column.astype(np.int64))
+    most = int(size.max(initial=0))
+    high, low = np.divmod(size, 10_000)
+    letters = np.concatenate([_FOUR[high], _FOUR[low]], axis=1) if most >= 10_000 else _FOUR[low]
+    width = letters.shape[1]
+    digits = np.ones(len(size), np.int64)
+    for power in range(1, width):
+        digits += size >= 10**power
+    letters = np.where(np.arange(width) >= width - digits[:, None], letters, np.uint8(0))
+    if not (column < 0).any():
+        return letters[:, width - len(str(most)) :]
+    sign = np.where(column < 0, np.uint8(ord("-")), np.uint8(0))
+    return np.concatenate([sign[:, None], letters], axis=1)

@@ -1,0 +1,61 @@
+"""Where a cell stands in other programs, and how large a file's grid may be.
+
+voxgen, MagicaVoxel, PLY, STL: x right, y away from the viewer, z up.
+Minecraft, glTF, OBJ, USD, Qubicle, binvox: x right (east), y up, z towards the viewer (south).
+Both are right-handed, so nothing is mirrored: a point (x, y, z) here is (x, z, -y) there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgen.errors import FileError
+from voxgen.scene import Indices
+
+MAX_SIDE, MAX_CELLS = 2047, 1 << 27  # of a grid read; what the mesher and the memory of a desk machine hold
+
+Cells = TypeVar("Cells", bound=NDArray[Any])
+
+
+def y_up(cells: Cells) -> Cells:
+    """Turn (X, Y, Z) cells as voxgen has them into (x, y, z) of a y-up program; a view."""
+    return cells[:, ::-1, :].transpose(0, 2, 1)  # type: ignore[return-value]
+
+
+def z_up(cells: Cells) -> Cells:
+    """Turn (x, y, z) cells of a y-up program into those of voxgen; a view, the inverse of `y_up`."""
+    return cells.transpose(0, 2, 1)[:, ::-1, :]  # type: ignore[return-value]
+
+
+def points_y_up(points: NDArray[Any]) -> NDArray[Any]:
+    """Turn points or directions (..., 3) as voxgen has them into those of a y-up program."""
+    return np.stack([points[..., 0], points[..., 2], -points[..., 1]], axis=-1)
+
+
+def check_size(size: tuple[int, ...], what: str) -> None:
+    """Refuse a grid before memory is taken for it; raises FileError naming `what` declares it."""
+    if min(size) < 1:
+        raise ValueError(f"{what} declares {times(size)} cells")
+    if max(size) > MAX_SIDE or math.prod(size) > MAX_CELLS:
+        limit = f"the limit is {MAX_SIDE:,} a side and 2^27 in all; save a part of it"
+        raise FileError(f"{what} spans {times(size)} cells", limit)
+
+
+def cropped(indices: Indices) -> Indices:
+    """Return the box of the cells that are not air, as a view; raises ValueError if there are none."""
+    box = []
+    for axis in range(3):
+        filled = np.flatnonzero((indices != 0).any(axis=tuple(a for a in range(3) if a != axis)))
+        if not len(filled):
+            raise ValueError("it holds no voxel")
+        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return indices[tuple(box)]
+
+
+def times(size: tuple[int, ...]) -> str:
+    """Return "3×4×5" for (3, 4, 5)."""
+    return "×".join(f"{side:,}" for side in size)
