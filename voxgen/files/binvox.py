@@ -25,7 +25,9 @@ def read(data: bytes, title: str) -> Scene:
     Raises FileError for anything damaged, empty, or larger than 2047 a side or 2^27 cells.
     """
     found = re.match(rb"#binvox[^\n]*\n(.*?)\ndata[^\n]*\n", data[:_HEADER], re.DOTALL)
-    sides = re.search(rb"^dim +(\d{1,6}) +(\d{1,6}) +(\d{1,6})\s*$", found[1], re.MULTILINE) if found else None
+    sides = (
+        re.search(rb"^dim +(\d{1,6}) +(\d{1,6}) +(\d{1,6})\s*$", found[1], re.MULTILINE) if found else None
+    )
     if found is None or sides is None:
         raise FileError("not a .binvox file: its header has no dim and data", "save or download it again")
     size = tuple(int(side) for side in sides.groups())
@@ -37,7 +39,7 @@ def read(data: bytes, title: str) -> Scene:
             raise ValueError(f"its runs hold {total:,} cells of {int(np.prod(size)):,}")
         cells = np.repeat(runs[:, 0] > 0, runs[:, 1]).view(np.uint8)
         x, z, y = size  # y is fastest
-        indices = np.ascontiguousarray(cropped(z_up(cells.reshape(x, z, y).transpose(0, 2, 1))))
+        indices = cropped(z_up(cells.reshape(x, z, y).transpose(0, 2, 1))).copy()
     except ValueError as error:
         raise FileError(f"the .binvox file is damaged: {error}", "save or download it again") from None
     return Scene(title, VoxelGrid(indices, (AIR, _STONE)))

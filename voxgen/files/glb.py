@@ -72,7 +72,9 @@ def write(scene: Scene, tell: Callable[[str], None], *, quantize: bool = True) -
     Without it every attribute is a float but the shade, for loaders that lack KHR_mesh_quantization.
     """
     grid = palettes.in_use(scene.grid)
-    buffer, primitives, materials = _Buffer(), [], []
+    buffer = _Buffer()
+    primitives: list[dict[str, Any]] = []
+    materials: list[dict[str, Any]] = []
     places = meshes.palette_places(grid.palette)
     for surface, mesh in meshes.parts(grid, tell, occlusion=True):
         attributes = _attributes(buffer, mesh, places, grid.size[1], quantize)

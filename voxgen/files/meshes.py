@@ -65,8 +65,8 @@ def _only(grid: VoxelGrid, keep: NDArray[np.bool_]) -> VoxelGrid:
     """Return the grid with only some materials left."""
     if keep.all():
         return grid
-    numbers = np.where(keep, np.arange(len(keep)), 0).astype(grid.indices.dtype)
-    return VoxelGrid(numbers[grid.indices], grid.palette)
+    numbers = np.where(keep, np.arange(len(keep)), 0)
+    return VoxelGrid(palettes.looked_up(numbers, grid.indices), grid.palette)
 
 
 def _by_surface(mesh: Mesh, palette: tuple[Material, ...]) -> Iterator[Part]:
@@ -123,7 +123,9 @@ def palette_places(palette: tuple[Material, ...]) -> NDArray[np.float64]:
 def triangles(light: NDArray[np.float32]) -> NDArray[np.uint32]:
     """Return (n, 2, 3) corner numbers of quads with (n, 4) corner light, cut along the lighter diagonal."""
     across = light[:, 0] + light[:, 2] < light[:, 1] + light[:, 3]
-    cut = np.where(across[:, None], np.uint32([1, 2, 3, 1, 3, 0]), np.uint32([0, 1, 2, 0, 2, 3]))
+    cut = np.where(
+        across[:, None], np.array([1, 2, 3, 1, 3, 0], np.uint32), np.array([0, 1, 2, 0, 2, 3], np.uint32)
+    )
     first = np.arange(0, 4 * len(light), 4, dtype=np.uint32)
     return (cut + first[:, None]).reshape(-1, 2, 3)
 
@@ -134,7 +136,7 @@ _FOUR = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
 
 
 def lines(pattern: str, values: NDArray[np.integer]) -> bytes:
-    """Write rows of whole numbers as text, one line a row: lines("f %/% %", values (n, 3)).
+    """Write rows of whole numbers as text, one line a row: "f %/% %" for values (n, 3).
 
     Numpy only: one array of letters a column, blank where a number is shorter, then squeezed.
     Numbers are below 10^8; a minus sign is written where one is negative.

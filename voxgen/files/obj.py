@@ -1,7 +1,7 @@
 """The .obj format of Wavefront, write only, y up: quads, an .mtl and a palette picture beside it.
 
-Source: Wavefront "Object Files" and "Material Library File", version 3.0; Pm and Ke as D. Piponi and Exocortex
-extended them. Colours are a picture, as programs disagree on whether Kd is linear.
+Source: Wavefront "Object Files" and "Material Library File", version 3.0, with the Pm, Pr and Ke of its PBR
+extension. Colours are a picture, as programs disagree on whether Kd is linear.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.scene import AIR, Color, Material, VoxelGrid
+from voxgen.scene import AIR, Color, Indices, Material, VoxelGrid
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -33,7 +33,8 @@ def oklab(colors: Iterable[Color]) -> Floats:
     """Return sRGB colours 0..255 in OKLab, (n, 3): lightness 0..1, green-red, blue-yellow."""
     srgb = np.array(list(colors), np.float64).reshape(-1, 3) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(linear @ _CONES.T) @ _LAB.T
+    lab: Floats = np.cbrt(linear @ _CONES.T) @ _LAB.T
+    return lab
 
 
 def counts(grid: VoxelGrid) -> Numbers:
@@ -44,10 +45,20 @@ def counts(grid: VoxelGrid) -> Numbers:
     return total
 
 
-def renumbered(grid: VoxelGrid, numbers: Numbers, palette: tuple[Material, ...]) -> VoxelGrid:
-    """Return a grid of another palette: cell i becomes numbers[i]."""
-    dtype = np.uint8 if len(palette) <= 256 else np.uint16
-    return VoxelGrid(numbers.astype(dtype)[grid.indices], palette)
+def blank(shape: tuple[int, ...], highest: int) -> Indices:
+    """Return cells of air in as many bytes as `highest`, below 2^16, takes."""
+    if highest < 256:
+        return np.zeros(shape, np.uint8)
+    return np.zeros(shape, np.uint16)
+
+
+def looked_up(numbers: NDArray[np.integer], cells: NDArray[np.integer]) -> Indices:
+    """Return numbers[cells] in as many bytes as the largest of the numbers (below 2^16) takes."""
+    if int(numbers.max(initial=0)) < 256:
+        narrow: NDArray[np.uint8] = numbers.astype(np.uint8)[cells]
+        return narrow
+    wide: NDArray[np.uint16] = numbers.astype(np.uint16)[cells]
+    return wide
 
 
 def in_use(grid: VoxelGrid) -> VoxelGrid:
@@ -57,7 +68,7 @@ def in_use(grid: VoxelGrid) -> VoxelGrid:
     if used.all() and (grid.indices.dtype == np.uint8 or len(used) > 256):
         return grid
     palette = tuple(m for m, keep in zip(grid.palette, used, strict=True) if keep)
-    return renumbered(grid, np.cumsum(used) - 1, palette)
+    return VoxelGrid(looked_up(np.cumsum(used) - 1, grid.indices), palette)
 
 
 def distinct(grid: VoxelGrid) -> VoxelGrid:
@@ -71,7 +82,9 @@ def distinct(grid: VoxelGrid) -> VoxelGrid:
         numbers[index] = first.setdefault(look, len(palette))
         if numbers[index] == len(palette):
             palette.append(m)
-    return grid if len(palette) == len(grid.palette) else renumbered(grid, numbers, tuple(palette))
+    if len(palette) == len(grid.palette):
+        return grid
+    return VoxelGrid(looked_up(numbers, grid.indices), tuple(palette))
 
 
 def reduced(grid: VoxelGrid, most: int) -> VoxelGrid:
@@ -99,7 +112,7 @@ def reduced(grid: VoxelGrid, most: int) -> VoxelGrid:
     for number, (_, _, _, members) in enumerate(groups, 1):
         numbers[members + 1] = number
         mixed.append(_mean([palette[i] for i in members], weight[members]))
-    return renumbered(grid, numbers, (AIR, *mixed))
+    return VoxelGrid(looked_up(numbers, grid.indices), (AIR, *mixed))
 
 
 _Group = tuple[float, int, float, NDArray[np.intp]]

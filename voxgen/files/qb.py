@@ -1,7 +1,7 @@
 """The .qb format of Qubicle: matrices of plain colours, y up.
 
-Source: minddesk.com, "Qubicle Binary File Format" (version 1.1.0.0). Files marked left-handed have z towards
-the viewer, those marked right-handed away from him, as Goxel and vengi read them and Qubicle's own models show.
+Source: minddesk.com, "Qubicle Binary File Format" (version 1.1.0.0). Files marked left-handed have z
+towards the viewer, those marked right-handed away from him, as Goxel and vengi read them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voxgen.errors import FileError
 from voxgen.files import palettes
 from voxgen.files.space import MAX_CELLS, check_size, cropped, y_up, z_up
 from voxgen.language.palette import hex_of
-from voxgen.scene import AIR, Indices, Material, Scene, VoxelGrid
+from voxgen.scene import AIR, Material, Scene, VoxelGrid
 
 _MOST_PLACED = 1 << 24  # cells over all matrices
 _REPEAT, _NEXT = 2, 6  # code words of a compressed matrix
@@ -60,8 +60,8 @@ def _matrices(data: bytes) -> Iterator[_Matrix]:
             colors = np.frombuffer(data, "<u4", x * y * z, at)
             at += 4 * x * y * z
         if blue_first:
-            colors = colors & 0xFF00FF00 | (colors & 0xFF) << 16 | colors >> 16 & 0xFF
-        colors = np.where(colors >> 24, colors, np.uint32(0))  # the last byte is 0 for no voxel
+            colors = colors.view(np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]].copy().view("<u4").reshape(-1)
+        colors = np.where(colors >> np.uint32(24), colors, np.uint32(0))  # the last byte is 0 for no voxel
         yield _Matrix((corner[0], corner[1], corner[2]), colors.reshape(z, y, x))
 
 
@@ -104,20 +104,19 @@ def _placed(matrices: list[_Matrix]) -> Words:
 
 
 def _grid(colors: Words, away: bool) -> VoxelGrid:
-    """Number the colours and turn the axes."""
-    colors = colors & 0xFFFFFF | (colors > 0).astype(np.uint32) << 24
+    """Return the grid of colours (x, y, z), each a material."""
+    colors = np.where(colors > 0, colors | np.uint32(0xFF000000), np.uint32(0))
     found = np.sort(colors, axis=None)
     found = found[np.concatenate([[True], found[1:] != found[:-1]])]
     found = found[found > 0]
     if len(found) > _MAX_COLORS:
         raise FileError(f"it has {len(found):,} colours", f"the limit is {_MAX_COLORS:,}; save it with fewer")
-    dtype = np.uint8 if len(found) < 256 else np.uint16
-    indices: Indices = np.searchsorted(found, colors).astype(dtype) + dtype(1)
-    indices[colors == 0] = 0
-    rgb = [(int(c) & 255, int(c) >> 8 & 255, int(c) >> 16 & 255) for c in found]
-    indices = z_up(indices[:, :, ::-1] if away else indices)
+    found = np.concatenate([np.zeros(1, np.uint32), found])
+    indices = palettes.looked_up(np.arange(len(found)), np.searchsorted(found, colors))
+    rgb = [(int(c) & 255, int(c) >> 8 & 255, int(c) >> 16 & 255) for c in found[1:]]
+    indices = cropped(z_up(indices[:, :, ::-1] if away else indices))
     palette = (AIR, *(Material(hex_of(c), c) for c in rgb))
-    return VoxelGrid(np.ascontiguousarray(cropped(indices)), palette)
+    return VoxelGrid(indices.copy(), palette)
 
 
 def write(scene: Scene, tell: Callable[[str], None]) -> bytes:

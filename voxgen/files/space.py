@@ -8,7 +8,7 @@ Both are right-handed, so nothing is mirrored: a point (x, y, z) here is (x, z, 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,15 @@ from voxgen.scene import Indices
 
 MAX_SIDE, MAX_CELLS = 2047, 1 << 27  # of a grid read; what the mesher and the memory of a desk machine hold
 
-Cells = TypeVar("Cells", bound=NDArray[Any])
 
-
-def y_up(cells: Cells) -> Cells:
+def y_up(cells: Indices) -> Indices:
     """Turn (X, Y, Z) cells as voxgen has them into (x, y, z) of a y-up program; a view."""
-    return cells[:, ::-1, :].transpose(0, 2, 1)  # type: ignore[return-value]
+    return cells[:, ::-1, :].transpose(0, 2, 1)
 
 
-def z_up(cells: Cells) -> Cells:
+def z_up(cells: Indices) -> Indices:
     """Turn (x, y, z) cells of a y-up program into those of voxgen; a view, the inverse of `y_up`."""
-    return cells.transpose(0, 2, 1)[:, ::-1, :]  # type: ignore[return-value]
+    return cells.transpose(0, 2, 1)[:, ::-1, :]
 
 
 def points_y_up(points: NDArray[Any]) -> NDArray[Any]:

@@ -142,4 +142,8 @@ def _archive(files: dict[str, bytes]) -> bytes:
         directory += struct.pack("<4sH5H3I5H2I", b"PK\1\2", 20, *about, 0, 0, 0, 0, 0, len(body)) + title
         body += struct.pack("<4s5H3I2H", b"PK\3\4", *about, len(extra)) + title + extra + data
     count = len(files)
-    return body + directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)
+    return (
+        body
+        + directory
+        + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)
+    )

@@ -417,7 +417,7 @@ def _written_model(block: Bytes) -> bytes:
 
 
 def _written_graph(size: Vector, blocks: list[tuple[Vector, Bytes]]) -> bytes:
-    """Write root, group and a transform and a shape for each model; the middle of its ground is the origin."""
+    """Write root, group, and a transform and a shape for each model; the origin is amid the ground."""
     nodes = []
     for number, (corner, block) in enumerate(blocks):
         key = 2 + 2 * number
@@ -447,7 +447,7 @@ def _written_palette(palette: tuple[Material, ...]) -> bytes:
 
 def _surface(material: Material) -> Traits:
     """Return the traits of MATL; {} for a plain, solid material."""
-    clear = {key: f"{1 - material.opacity:.6g}" for key in ("_trans", "_alpha")}  # the second before 0.99.7
+    clear = dict.fromkeys(("_trans", "_alpha"), f"{1 - material.opacity:.6g}")  # the second before 0.99.7
     if material.glow > 0:
         flux = max(0, math.ceil(material.glow) - 1)  # _emit ends at 1, _flux is a power above it
         return {"_type": "_emit", "_emit": f"{material.glow / (1 + flux):.9g}", "_flux": str(flux)}
