@@ -255,36 +255,58 @@ def prompt(
 @app.command()
 def export(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
-    target: Annotated[
-        Path,
+    targets: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
+            metavar="OUT...",
+            help="The format is the extension: .vox, .schem, .litematic, .nbt, .glb, .obj, .ply, .stl, .usdz, "
+            ".qb, .binvox, .npz, .json or .png; - is JSON on stdout.",
         ),
     ],
+    schem_version: Annotated[
+        int | None, typer.Option("--schem-version", help="Of .schem: 2 (read by the most programs) or 3.")
+    ] = None,
+    manifold: Annotated[
+        bool, typer.Option("--manifold", help="Of .stl: every edge is shared by two triangles, for printing.")
+    ] = False,
+    no_quantize: Annotated[
+        bool, typer.Option("--no-quantize", help="Of .glb: floats only, for loaders without quantization.")
+    ] = False,
     limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Save a scene in another format."""
+    """Save a scene in other formats."""
     from voxgen import files
 
+    known = sorted(files.WRITERS)
+    for target in targets:
+        if str(target) != "-" and target.suffix.lower() not in known:
+            kind = f"the extension {target.suffix!r} is unknown" if target.suffix else "no extension"
+            raise FileError(f"{target}: {kind}", f"known are {', '.join(known)}")
+    given: dict[str, int] = {} if schem_version is None else {"schem_version": schem_version}
+    given |= {"manifold": True} if manifold else {}
+    given |= {"quantize": False} if no_quantize else {}
+    files.check_options(given, targets)
+    if any(target.suffix.lower() == ".png" for target in targets):
+        _check_screen()
     say = _speaker(quiet)
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
-    known = [*sorted(files.WRITERS), ".png"]
-    if str(target) != "-" and target.suffix.lower() not in known:
-        raise FileError(
-            f"{target}: the extension {target.suffix!r} is unknown", f"known are {', '.join(known)}"
-        )
-    if str(target) == "-":
-        sys.stdout.buffer.write(files.text.write(scene))
-        return
-    if target.suffix.lower() == ".png":
-        _check_screen()
-        _draw(scene, target, (1280, 960), None, None, "good", quiet)
-    else:
-        files.save(scene, target)
-    typer.echo(target)
+    for target in targets:
+        if str(target) == "-":
+            sys.stdout.buffer.write(files.text.write(scene))
+            continue
+        own = {
+            name: value for name, value in given.items() if files.OPTIONS[name][0] == target.suffix.lower()
+        }
+        with _busy(f"writing {target}", quiet):
+            files.save(scene, target, tell=_teller(say, target), **own)
+        typer.echo(target)
+
+
+def _teller(say: Callable[[str], None], target: Path) -> Callable[[str], None]:
+    return lambda sentence: say(f"{target}: {sentence}")
 
 
 @app.command()

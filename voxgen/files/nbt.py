@@ -1,7 +1,7 @@
 """NBT, the tree of named tags that Minecraft keeps everything in, read and written.
 
 Source: minecraft.wiki, "NBT format". A tree is dict, list, str, int, float and numpy arrays (the tags byte,
-int and long array, and lists of numbers). Written widths are those of numpy: np.int16(1) is a short, int an int.
+int and long array, and lists of numbers). Written widths are those of numpy: np.int16(1) is a short.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from voxgen.errors import FileError
 
+_GZIP = b"\x1f\x8b"
 _END, _STRING, _LIST, _COMPOUND = 0, 8, 9, 10
 _NUMBERS = {1: "b", 2: "h", 3: "i", 4: "q", 5: "f", 6: "d"}
 _ARRAYS = {7: "i1", 11: "i4", 12: "i8"}
@@ -34,7 +35,7 @@ def read(data: bytes, kind: str) -> dict[str, Any]:
     a million tags or 144 MB unpacked. An array is refused by its length before memory is taken.
     """
     try:
-        stream: Any = gzip.GzipFile(fileobj=io.BytesIO(data)) if data[:2] == b"\x1f\x8b" else io.BytesIO(data)
+        stream: Any = gzip.GzipFile(fileobj=io.BytesIO(data)) if data.startswith(_GZIP) else io.BytesIO(data)
         order = "<" if data[:3] == b"\n\0\0" and data[5:6] == b"\0" else ">"  # of the first name's length
         tree = _Reader(stream, order).root()
         stream.read(1)  # of a gzip file the end, where its checksum is looked at
@@ -44,6 +45,16 @@ def read(data: bytes, kind: str) -> dict[str, Any]:
     except _TooLargeError as error:
         raise FileError(f"the {kind} file {error}", "save a smaller part of it") from None
     return tree
+
+
+def begins(data: bytes) -> bool:
+    """Tell whether bytes begin like a tree, gzipped or plain: with a compound of a short name and a tag."""
+    if data.startswith(_GZIP):
+        try:
+            data = zlib.decompressobj(wbits=31).decompress(data, 64)
+        except zlib.error:
+            return False
+    return len(data) > 3 and data[0] == _COMPOUND and 0 in (data[1], data[2]) and max(data[1:3]) < 64
 
 
 class _TooLargeError(Exception):
