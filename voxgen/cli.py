@@ -259,8 +259,8 @@ def export(
         list[Path],
         typer.Argument(
             metavar="OUT...",
-            help="The format is the extension: .vox, .schem, .litematic, .nbt, .glb, .obj, .ply, .stl, .usdz, "
-            ".qb, .binvox, .npz, .json or .png; - is JSON on stdout.",
+            help="The format is the extension: .vox, .schem, .litematic, .nbt, .glb, .obj, .ply, .stl, "
+            ".usdz, .qb, .binvox, .npz, .json or .png; - is JSON on stdout.",
         ),
     ],
     schem_version: Annotated[
@@ -297,9 +297,8 @@ def export(
         if str(target) == "-":
             sys.stdout.buffer.write(files.text.write(scene))
             continue
-        own = {
-            name: value for name, value in given.items() if files.OPTIONS[name][0] == target.suffix.lower()
-        }
+        ending = target.suffix.lower()
+        own = {name: value for name, value in given.items() if files.OPTIONS[name][0] == ending}
         with _busy(f"writing {target}", quiet):
             files.save(scene, target, tell=_teller(say, target), **own)
         typer.echo(target)
