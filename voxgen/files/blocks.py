@@ -89,6 +89,8 @@ def numbers_of(states: Iterable[str], materials: dict[str, int]) -> Numbers:
 
 def scene_of(cells: Indices, materials: dict[str, int], title: str) -> Scene:
     """Return the scene of (y, z, x) cells that hold material numbers; unknown blocks are told as repairs."""
+    if not cells.any():
+        raise ValueError("it holds no block but air")
     indices = z_up(cells.transpose(2, 0, 1)).copy()
     palette, repairs = [AIR], []
     for state in materials:
@@ -100,8 +102,6 @@ def scene_of(cells: Indices, materials: dict[str, int], title: str) -> Scene:
             repairs.append(Repair("palette", f'"{state[:80]}" is no block known here', fix, "warn"))
         palette.append(Material(state, look.color, look.opacity, look.glow, look.metal))
     grid = palettes.in_use(VoxelGrid(indices, tuple(palette)))
-    if len(grid.palette) < 2:
-        raise ValueError("it holds no block but air")
     return Scene(title, grid, repairs=tuple(repairs))
 
 

@@ -43,7 +43,8 @@ def scene(tree: dict[str, Any], title: str) -> Scene:
         cx, cy, cz = (corner - low).tolist()
         part = cells[cy : cy + sy, cz : cz + sz, cx : cx + sx]
         found = _unpacked(region["BlockStates"], table, sx * sy * sz).reshape(sy, sz, sx)
-        np.copyto(part, found, where=found > 0)
+        if found.any():
+            np.copyto(part, found, where=found > 0)
     return blocks.scene_of(cells, materials, blocks.title_of(tree) or title)
 
 
@@ -76,7 +77,9 @@ def _unpacked(words: NDArray[np.int64], numbers: blocks.Numbers, count: int) -> 
         value = own[word] >> shift
         over = np.flatnonzero(shift + np.uint64(bits) > 64)
         value[over] |= own[word[over] + 1] << (np.uint64(64) - shift[over])
-        cells[start:stop] = table[value & np.uint64((1 << bits) - 1)]
+        found = table[value & np.uint64((1 << bits) - 1)]
+        if found.any():  # memory of a grid takes none where it is air
+            cells[start:stop] = found
     return cells
 
 

@@ -13,11 +13,15 @@ from voxgen.files import blocks, palettes
 from voxgen.files.space import check_size
 from voxgen.scene import Scene
 
+_MOST_CELLS = 1 << 24
+
 
 def scene(tree: dict[str, Any], title: str) -> Scene:
     """Return the scene of a tree of tags: the first layer of blocks, without the water they stand in."""
     x, y, z = (int(side) for side in tree["size"])
     check_size((x, z, y), "the structure")
+    if x * y * z > _MOST_CELLS:
+        raise ValueError(f"it spans {x * y * z:,} blocks, more than any structure block saves")
     held = tree["structure"]
     entries = held["palette"]["default"]["block_palette"]
     materials: dict[str, int] = {}

@@ -24,7 +24,9 @@ _TAGS = {"int8": 1, "int16": 2, "int32": 3, "int64": 4, "float32": 5, "float64":
 _ARRAY_TAGS = {"int8": 7, "int32": 11, "int64": 12}
 
 _MOST_BYTES = (1 << 27) + (1 << 24)  # unpacked; the largest grid takes 2^27
-_MOST_TAGS, _DEEPEST = 1_000_000, 100
+_MOST_TAGS, _DEEPEST = 2_000_000, 100
+# what a grid has no use for: walked over, never kept (a storehouse has a million items)
+_IGNORED = {"BlockEntities", "TileEntities", "Entities", "entities", "PendingBlockTicks", "PendingFluidTicks"}
 _PIECE = 1 << 20  # bytes read at a time
 
 
@@ -32,7 +34,7 @@ def read(data: bytes, kind: str) -> dict[str, Any]:
     """Read a tree, gzipped or plain, of Java or Bedrock (little-endian); its root's name is dropped.
 
     Raises FileError, naming the file `kind`, for anything damaged, deeper than 100 tags, or larger than
-    a million tags or 144 MB unpacked. An array is refused by its length before memory is taken.
+    two million tags or 144 MB unpacked. An array is refused by its length before memory is taken.
     """
     try:
         stream: Any = gzip.GzipFile(fileobj=io.BytesIO(data)) if data.startswith(_GZIP) else io.BytesIO(data)
@@ -74,7 +76,7 @@ class _Reader:
         if self.take(1) != b"\n":
             raise ValueError("it begins with no compound")
         self.text()
-        return self.compound(0)
+        return self.compound(0, True)
 
     def take(self, count: int) -> bytes:
         self.bytes += count
@@ -105,7 +107,7 @@ class _Reader:
             raw[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
         return raw.view(dtype)
 
-    def value(self, tag: int, depth: int) -> Any:
+    def value(self, tag: int, depth: int, keep: bool) -> Any:
         self.tags += 1
         if self.tags > _MOST_TAGS or self.bytes > _MOST_BYTES:
             raise _TooLargeError(f"holds more than {_MOST_TAGS:,} tags or {_MOST_BYTES >> 20} MB")
@@ -119,25 +121,33 @@ class _Reader:
         if tag == _STRING:
             return self.text()
         if tag == _LIST:
-            return self.items(depth)
+            return self.items(depth, keep)
         if tag == _COMPOUND:
-            return self.compound(depth)
+            return self.compound(depth, keep)
         raise ValueError(f"{tag} is no tag")
 
-    def items(self, depth: int) -> Any:
+    def items(self, depth: int, keep: bool) -> Any:
         tag = self.take(1)[0]
         if tag in _NUMBERS:
             return self.array(np.dtype(_NUMBERS[tag]).str[1:])
         (count,) = self.formats[3].unpack(self.take(4))
         if count > 0 and tag == _END:
             raise ValueError(f"a list of {count:,} ends")
-        return [self.value(tag, depth + 1) for _ in range(count)]
+        found = []
+        for _ in range(count):
+            value = self.value(tag, depth + 1, keep)
+            if keep:
+                found.append(value)
+        return found
 
-    def compound(self, depth: int) -> dict[str, Any]:
+    def compound(self, depth: int, keep: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while tag := self.take(1)[0]:
             name = self.text()
-            found[name] = self.value(tag, depth + 1)
+            kept = keep and name not in _IGNORED
+            value = self.value(tag, depth + 1, kept)
+            if kept:
+                found[name] = value
         return found
 
 

@@ -37,8 +37,9 @@ def scene(tree: dict[str, Any], title: str) -> Scene:
     materials: dict[str, int] = {}
     listed = [states.get(number, "air") for number in range(max(states, default=0) + 1)]
     numbers = blocks.numbers_of(listed, materials)
-    data = held["Data"] if "Data" in held else held["BlockData"]
-    cells = _decoded(data.view(np.uint8), numbers, math.prod((x, y, z)))
+    data = held.pop("Data" if "Data" in held else "BlockData").view(np.uint8)
+    cells = _decoded(data, numbers, math.prod((x, y, z)))
+    del data  # as large as the grid
     return blocks.scene_of(cells.reshape(y, z, x), materials, blocks.title_of(tree) or title)
 
 
@@ -56,9 +57,10 @@ def _decoded(data: NDArray[np.uint8], numbers: blocks.Numbers, count: int) -> In
         start += len(piece)
         single = len(ends) == len(piece)
         found = piece if single else np.minimum(_varints(piece, ends), len(table) - 1)
-        found = found[: count - done]
-        cells[done : done + len(found)] = table[found]
-        done += len(found)
+        own = table[found[: count - done]]
+        if own.any():  # memory of a grid takes none where it is air
+            cells[done : done + len(own)] = own
+        done += len(own)
     if done < count:
         raise ValueError(f"it holds {done:,} blocks of {count:,}")
     return cells

@@ -45,13 +45,16 @@ def check_size(size: tuple[int, ...], what: str) -> None:
 
 def cropped(indices: Indices) -> Indices:
     """Return the box of the cells that are not air, as a view; raises ValueError if there are none."""
-    box = []
-    for axis in range(3):
-        filled = np.flatnonzero((indices != 0).any(axis=tuple(a for a in range(3) if a != axis)))
-        if not len(filled):
-            raise ValueError("it holds no voxel")
-        box.append(slice(int(filled[0]), int(filled[-1]) + 1))
-    return indices[tuple(box)]
+    filled = [np.zeros(side, bool) for side in indices.shape]
+    for x, slab in enumerate(indices):  # one after the other: a mask of all would be as large as the grid
+        solid = slab != 0
+        filled[0][x] = solid.any()
+        filled[1] |= solid.any(axis=1)
+        filled[2] |= solid.any(axis=0)
+    ends = [np.flatnonzero(side) for side in filled]
+    if not len(ends[0]):
+        raise ValueError("it holds no voxel")
+    return indices[tuple(slice(int(side[0]), int(side[-1]) + 1) for side in ends)]
 
 
 def times(size: tuple[int, ...]) -> str:
