@@ -28,6 +28,7 @@ Numbers = NDArray[np.int64]
 DATA_VERSION = 3465  # Minecraft 1.20.1; newer games bring it up to date when they load it
 _ALIKE = 0.14  # OKLab distance up to which a material may be the block of its name
 _MAX_MATERIALS = 65_535
+_EYE = (0.7, 1, 1)  # weights of OKLab: a hue that is off is seen before a lightness
 _GLOWS = 0.25  # from which a material is a light
 _WORLD = 384  # blocks from the bottom of a world to its top
 _STATE = re.compile(r"[a-z0-9_.\-]+:[a-z0-9_./\-]+(\[[^\[\]]*\])?")
@@ -40,10 +41,10 @@ _NATURAL = [
     "bone_block", "sponge", "stone", "cobblestone", "mossy_cobblestone", "stone_bricks",
     "mossy_stone_bricks", "granite", "diorite", "andesite", "deepslate", "tuff", "calcite",
     "dripstone_block", "basalt", "blackstone", "obsidian", "bricks", "nether_bricks",
-    "red_nether_bricks", "netherrack", "nether_wart_block", "warped_wart_block", "soul_soil",
+    "red_nether_bricks", "netherrack", "nether_wart_block", "warped_wart_block",
     "end_stone", "purpur_block", "prismarine", "dark_prismarine", "quartz_block", "amethyst_block",
     "coal_block", "iron_block", "gold_block", "oxidized_copper", "diamond_block", "emerald_block",
-    "lapis_block", "redstone_block", "netherite_block",
+    "lapis_block", "netherite_block",
 ]  # fmt: skip
 _DYED = [dye + kind for kind in ("_concrete", "_wool", "_terracotta") for dye in DYES]
 _OLD_WOODS = [wood for wood in WOODS if wood != "pale_oak"]  # which came after DATA_VERSION
@@ -144,8 +145,8 @@ def entry_of(state: str) -> dict[str, Any]:
 def block_of(material: Material) -> str:
     """Return the block state that stands for a material.
 
-    >>> block_of(Material("bark", (107, 71, 51)))
-    'minecraft:brown_terracotta'
+    >>> block_of(Material("hat", (160, 40, 40)))
+    'minecraft:red_concrete'
     """
     if _STATE.fullmatch(material.name):
         return material.name
@@ -177,7 +178,7 @@ def _named(material: Material) -> str | None:
 def _nearest(material: Material, blocks: tuple[str, ...]) -> str:
     """Return the block of a list that looks most like a material."""
     known, colors = _colors(blocks)
-    apart = ((colors - palettes.oklab([material.color])) ** 2).sum(axis=1)
+    apart = (((colors - palettes.oklab([material.color])) * _EYE) ** 2).sum(axis=1)
     return f"minecraft:{known[int(apart.argmin())]}"
 
 

@@ -28,7 +28,7 @@ def read(data: bytes, title: str) -> Scene:
     tree = nbt.read(data, "Minecraft")
     kind, reader = next((_KINDS[tag] for tag in _KINDS if tag in tree), ("", None))
     if reader is None:
-        held = ", ".join(list(tree)[:6])[:80]
+        held = ", ".join(ascii(tag) for tag in list(tree)[:6])[:80]
         hint = (
             "known are .schem, .litematic, structure .nbt and .mcstructure; load and save it as one of them"
         )

@@ -97,7 +97,7 @@ class _Reader:
         if count < 0:
             raise ValueError(f"an array of {count:,} numbers")
         if self.bytes + size > _MOST_BYTES:
-            raise _TooLargeError(f"declares an array of {count:,} numbers; the limit is 2^27 cells")
+            raise _TooLargeError(f"holds an array of {count:,} numbers where 2^27 is the limit")
         self.bytes += size
         raw = np.zeros(size, np.uint8)
         for start in range(0, size, _PIECE):
