@@ -144,7 +144,7 @@ def _file(
         "asset": {"version": "2.0", "generator": "voxgen"},
         "scene": 0,
         "scenes": [{"name": scene.title[:200], "nodes": [0]}],
-        "nodes": [node if primitives else {"name": node["name"]}],
+        "nodes": [node],
         "materials": materials,
         "textures": [{"source": 0, "sampler": 0}],
         "images": [{"name": "palette", "bufferView": picture, "mimeType": "image/png"}],
@@ -161,7 +161,7 @@ def _file(
     if used:
         about["extensionsUsed"] = used
     if not primitives:  # a scene of air: nothing that refers to nothing may stand there
-        about = {key: value for key, value in about.items() if key in ("asset", "scene", "scenes", "nodes")}
+        about = {"asset": about["asset"], "scene": 0, "scenes": [{"name": scene.title[:200]}]}
         buffer = _Buffer()
     text = json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     text += b" " * (-len(text) % 4)

@@ -95,6 +95,7 @@ def write(written: Scene, tell: Callable[[str], None], *, schem_version: int = 2
         **box,
         "Offset": np.zeros(3, np.int32),
         "Metadata": {"Name": written.title[:200]},
+        "Entities": [],  # some readers ask for it
     }
     if schem_version == 3:
         tree["Blocks"] = {"Palette": palette, "Data": data, "BlockEntities": []}
