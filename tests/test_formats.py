@@ -306,7 +306,7 @@ def test_the_bodies_of_a_mesh_enclose_every_voxel_once(
 @given(st.lists(st.tuples(*[st.integers(-99_999_999, 99_999_999)] * 3), max_size=9))
 def test_numbers_are_written_as_python_would(rows: list[tuple[int, int, int]]) -> None:
     values = np.array(rows, np.int64).reshape(-1, 3)
-    assert meshes.lines("f %/%  %.", values).decode() == "".join(f"f {a}/{b}  {c}.\n" for a, b, c in rows)
+    assert meshes.lines("f %/%  %.", *values.T).decode() == "".join(f"f {a}/{b}  {c}.\n" for a, b, c in rows)
 
 
 @settings(deadline=None, max_examples=25)

@@ -35,28 +35,27 @@ class _Buffer:
     views: list[dict[str, Any]] = field(default_factory=list)
     accessors: list[dict[str, Any]] = field(default_factory=list)
 
-    def view(self, data: bytes, **about: Any) -> int:
+    def view(self, data: bytes | memoryview, **about: Any) -> int:
         """Append bytes on a boundary of four and return the number of their bufferView."""
         self.data += bytes(-len(self.data) % 4)
         self.views.append({"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data), **about})
         self.data += data
         return len(self.views) - 1
 
-    def vertices(self, values: NDArray[Any], *, normalized: bool = False, bounds: bool = False) -> int:
-        """Append one attribute, (n, 2..4), its rows on boundaries of four; return its accessor."""
-        wide = -(-values.shape[1] * values.itemsize // 4) * 4
-        rows = np.zeros((len(values), wide // values.itemsize), values.dtype)
-        rows[:, : values.shape[1]] = values
-        about: dict[str, Any] = {"normalized": True} if normalized else {}
+    def vertices(self, rows: NDArray[Any], width: int, *, bounds: bool = False) -> int:
+        """Append one attribute, (n, width and what fills its rows up to four bytes); return its accessor."""
+        about: dict[str, Any] = {}
         if bounds:
-            about |= {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
-        view = self.view(rows.tobytes(), byteStride=wide, target=_ARRAY)
-        return self._accessor(view, values, f"VEC{values.shape[1]}", about)
+            columns = [rows[:, k] for k in range(width)]
+            about = {"min": [c.min().item() for c in columns], "max": [c.max().item() for c in columns]}
+        elif rows.dtype.kind != "f":
+            about = {"normalized": True}
+        view = self.view(_bytes(rows), byteStride=rows.shape[1] * rows.itemsize, target=_ARRAY)
+        return self._accessor(view, rows, f"VEC{width}", about)
 
     def elements(self, values: NDArray[np.uint32]) -> int:
         """Append vertex numbers and return their accessor."""
-        view = self.view(values.tobytes(), target=_ELEMENTS)
-        return self._accessor(view, values, "SCALAR", {})
+        return self._accessor(self.view(_bytes(values), target=_ELEMENTS), values, "SCALAR", {})
 
     def _accessor(self, view: int, values: NDArray[Any], kind: str, about: dict[str, Any]) -> int:
         component = _TYPES[values.dtype.name]
@@ -89,25 +88,33 @@ def _attributes(
     buffer: _Buffer, mesh: Mesh, places: NDArray[np.float64], depth: int, quantize: bool
 ) -> dict[str, int]:
     """Append the corners of a mesh and return which accessor holds what."""
-    points = points_y_up(mesh.corners.reshape(-1, 3))
-    points[:, 2] += depth
-    normals = np.repeat(points_y_up(NORMALS)[mesh.direction], 4, axis=0)
-    place = np.repeat(places[mesh.material], 4, axis=0)
-    shade = np.full((len(points), 4), 255, np.uint8)
-    shade[:, :3] = np.round(255 * (_SHADE + (1 - _SHADE) * mesh.light.reshape(-1, 1)))
+    number, filler = (np.uint16, 1) if quantize else (np.float32, 0)
+    points = np.zeros((len(mesh.direction), 4, 3 + filler), number)
+    points[..., 0] = mesh.corners[..., 0]  # points_y_up, in place, with the back at 0
+    points[..., 1] = mesh.corners[..., 2]
+    points[..., 2] = depth - mesh.corners[..., 1]
+    normals = np.zeros((6, 3 + filler), np.int8 if quantize else np.float32)
+    normals[:, :3] = points_y_up(NORMALS) * (127 if quantize else 1)
     if quantize:
-        stored = {
-            "POSITION": buffer.vertices(points.astype(np.uint16), bounds=True),
-            "NORMAL": buffer.vertices((normals * 127).astype(np.int8), normalized=True),
-            "TEXCOORD_0": buffer.vertices(np.round(place * 65535).astype(np.uint16), normalized=True),
-        }
-    else:
-        stored = {
-            "POSITION": buffer.vertices(points.astype(np.float32), bounds=True),
-            "NORMAL": buffer.vertices(normals.astype(np.float32)),
-            "TEXCOORD_0": buffer.vertices(place.astype(np.float32)),
-        }
-    return {**stored, "COLOR_0": buffer.vertices(shade, normalized=True)}
+        places = np.round(places * 65535)
+    shade = np.round(255 * (_SHADE + (1 - _SHADE) * mesh.light.reshape(-1))).astype(np.uint32)
+    shade = (shade * np.uint32(0x010101) | np.uint32(0xFF000000)).astype("<u4")
+    return {
+        "POSITION": buffer.vertices(points.reshape(-1, 3 + filler), 3, bounds=True),
+        "NORMAL": buffer.vertices(_at_corners(normals, mesh.direction), 3),
+        "TEXCOORD_0": buffer.vertices(_at_corners(places.astype(number), mesh.material), 2),
+        "COLOR_0": buffer.vertices(shade.view(np.uint8).reshape(-1, 4), 4),
+    }
+
+
+def _at_corners(table: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+    """Return a row of the table for each of the four corners of a quad, (4 n, columns)."""
+    whole = np.ascontiguousarray(table).view(f"V{table.shape[1] * table.itemsize}").reshape(-1)
+    return np.repeat(whole[rows], 4).view(table.dtype).reshape(-1, table.shape[1])
+
+
+def _bytes(values: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def _material(surface: meshes.Surface) -> dict[str, Any]:
@@ -165,8 +172,8 @@ def _file(
         buffer = _Buffer()
     text = json.dumps(about, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     text += b" " * (-len(text) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    chunks: list[bytes | bytearray] = [struct.pack("<I4s", len(text), b"JSON"), text]
     if buffer.data:
         buffer.data += bytes(-len(buffer.data) % 4)
-        chunks += struct.pack("<I4s", len(buffer.data), b"BIN\0") + buffer.data
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+        chunks += [struct.pack("<I4s", len(buffer.data), b"BIN\0"), buffer.data]
+    return b"".join([struct.pack("<4sII", b"glTF", 2, 12 + sum(map(len, chunks))), *chunks])

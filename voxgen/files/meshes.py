@@ -74,6 +74,9 @@ def _by_surface(mesh: Mesh, palette: tuple[Material, ...]) -> Iterator[Part]:
     surfaces = [Surface(m.opacity, m.glow, m.metal) for m in palette]
     kinds = sorted(set(surfaces[1:]), key=lambda s: (-s.opacity, s.glow, s.metal))
     kind = np.array([kinds.index(s) if s in kinds else -1 for s in surfaces])[mesh.material]
+    if len(kinds) == 1 and len(mesh.direction):
+        yield Part(kinds[0], mesh)
+        return
     for number, surface in enumerate(kinds):
         rows = np.flatnonzero(kind == number)
         if len(rows):
@@ -83,6 +86,8 @@ def _by_surface(mesh: Mesh, palette: tuple[Material, ...]) -> Iterator[Part]:
 
 def merged(found: list[Part]) -> Mesh:
     """Return all parts as one mesh."""
+    if len(found) == 1:
+        return found[0].mesh
     columns = zip(*((m.corners, m.direction, m.material, m.light) for _, m in found), strict=True)
     corners, direction, material, light = (np.concatenate(column) for column in columns)
     return Mesh(corners, direction, material, light)
@@ -132,45 +137,51 @@ def triangles(light: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 # --------------------------------------------------------------------------- numbers as text
 
-_FOUR = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
+Letters = NDArray[np.uint8]
+Column = NDArray[np.integer] | Letters
+_STEP = 1 << 16  # rows written at a time
+
+_DIGITS = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
+_SHOWN = np.maximum.accumulate(_DIGITS > ord("0"), axis=1)  # False where a digit is a leading zero
+_LEAD = np.where(_SHOWN, _DIGITS, np.uint8(0))  # the first digits of a number; those of 0 are none
+# the last four digits: of a number below 10,000, then of a longer one
+_LAST = np.concatenate([_LEAD, _DIGITS])
+_LAST[0, 3] = ord("0")
+_LEAD_WORDS, _LAST_WORDS = _LEAD.view(np.uint32).reshape(-1), _LAST.view(np.uint32).reshape(-1)
 
 
-def lines(pattern: str, values: NDArray[np.integer]) -> bytes:
-    """Write rows of whole numbers as text, one line a row: "f %/% %" for values (n, 3).
+def lines(pattern: str, *columns: Column) -> bytes:
+    """Write one line a row, numpy only; each % of the pattern stands for a column.
 
-    Numpy only: one array of letters a column, blank where a number is shorter, then squeezed.
-    Numbers are below 10^8; a minus sign is written where one is negative.
+    A column is whole numbers (n,) between -10^8 and 10^8, or letters (n, width) with 0 for none.
     """
-    step = 1 << 16
-    return b"".join(_lines(pattern, values[i : i + step]) for i in range(0, len(values), step))
+    parts = [text.encode() for text in (pattern + "\n").split("%")]
+    pieces = []
+    for start in range(0, len(columns[0]), _STEP):
+        cut = [column[start : start + _STEP] for column in columns]
+        written = [column if column.ndim == 2 else digits(column) for column in cut]
+        rows = np.zeros((len(cut[0]), sum(map(len, parts)) + sum(w.shape[1] for w in written)), np.uint8)
+        at = 0
+        for text, letters in zip(parts, [*written, np.zeros((len(rows), 0), np.uint8)], strict=True):
+            rows[:, at : at + len(text)] = np.frombuffer(text, np.uint8)
+            at += len(text)
+            rows[:, at : at + letters.shape[1]] = letters
+            at += letters.shape[1]
+        pieces.append(rows[rows > 0].tobytes())
+    return b"".join(pieces)
 
 
-def _lines(pattern: str, values: NDArray[np.integer]) -> bytes:
-    """Write some rows; the pattern's last text ends the line."""
-    first, *between = (pattern + "\n").encode().split(b"%")
-    columns = [_text(first, len(values))]
-    for column, text in zip(values.T, between, strict=True):
-        columns += [_digits(column), _text(text, len(values))]
-    letters = np.concatenate(columns, axis=1).reshape(-1)
-    return letters[letters > 0].tobytes()
-
-
-def _text(text: bytes, rows: int) -> NDArray[np.uint8]:
-    return np.broadcast_to(np.frombuffer(text, np.uint8), (rows, len(text)))
-
-
-def _digits(column: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Return the letters of whole numbers, (n, up to 9), 0 where there is none."""
-    size = np.abs(column.astype(np.int64))
-    most = int(size.max(initial=0))
-    high, low = np.divmod(size, 10_000)
-    letters = np.concatenate([_FOUR[high], _FOUR[low]], axis=1) if most >= 10_000 else _FOUR[low]
-    width = letters.shape[1]
-    digits = np.ones(len(size), np.int64)
-    for power in range(1, width):
-        digits += size >= 10**power
-    letters = np.where(np.arange(width) >= width - digits[:, None], letters, np.uint8(0))
+def digits(column: NDArray[np.integer]) -> Letters:
+    """Return whole numbers as letters (n, 4 to 9), 0 for none."""
+    size = np.abs(column).astype(np.uint32)
+    if int(size.max(initial=0)) < 10_000:
+        words = _LAST_WORDS[size][:, None]
+    else:
+        high = size // np.uint32(10_000)
+        low = size - high * np.uint32(10_000) + np.uint32(10_000) * (high > 0)
+        words = np.stack([_LEAD_WORDS[high], _LAST_WORDS[low]], axis=1)
+    letters: Letters = words.view(np.uint8)
     if not (column < 0).any():
-        return letters[:, width - len(str(most)) :]
+        return letters
     sign = np.where(column < 0, np.uint8(ord("-")), np.uint8(0))
     return np.concatenate([sign[:, None], letters], axis=1)

@@ -33,18 +33,19 @@ def _body(parts: list[meshes.Part], palette: tuple[object, ...]) -> Iterator[byt
     if not parts:
         return
     points, vertices = meshes.welded(meshes.merged(parts))
-    yield meshes.lines("v % % %", points_y_up(points))
+    yield meshes.lines("v % % %", *points_y_up(points).T)
     for u, v in meshes.palette_places(palette):  # type: ignore[arg-type]
         yield f"vt {u:.6f} {1 - v:.6f}\n".encode()
-    yield meshes.lines("vn % % %", points_y_up(NORMALS))
+    yield meshes.lines("vn % % %", *points_y_up(NORMALS).T)
     start = 0
     for surface, mesh in parts:
         corners = vertices[start : start + len(mesh.direction)] + 1
         start += len(corners)
-        place, normal = mesh.material.astype(np.int32) + 1, mesh.direction.astype(np.int32) + 1
-        columns = [column for i in range(4) for column in (corners[:, i], place, normal)]
+        place, normal = (meshes.digits(column + 1) for column in (np.arange(len(palette)), np.arange(6)))
+        place, normal = place[mesh.material], normal[mesh.direction]  # alike at all four corners
+        columns = [column for corner in corners.T for column in (corner, place, normal)]
         yield f"usemtl {surface.name}\n".encode()
-        yield meshes.lines("f %/%/% %/%/% %/%/% %/%/%", np.stack(columns, axis=1))
+        yield meshes.lines("f %/%/% %/%/% %/%/% %/%/%", *columns)
 
 
 def _material(surface: meshes.Surface, picture: str) -> str:

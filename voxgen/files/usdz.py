@@ -87,7 +87,7 @@ def _distinct(mesh: Mesh, count: int) -> tuple[NDArray[np.intp], NDArray[np.int6
 
 def _list(pattern: str, values: NDArray[np.integer]) -> bytes:
     """Write rows of numbers as one array of USD."""
-    return b"[" + meshes.lines(pattern + ",", values)[:-2] + b"]\n"
+    return b"[" + meshes.lines(pattern + ",", *values.T)[:-2] + b"]\n"
 
 
 def _material(name: str, surface: meshes.Surface) -> str:
@@ -133,17 +133,16 @@ def _archive(files: dict[str, bytes]) -> bytes:
 
     The standard library's zipfile cannot say where an entry's bytes begin.
     """
-    body, directory = b"", b""
+    body: list[bytes] = []
+    directory, at = b"", 0
     for name, data in files.items():
         title = name.encode()
-        gap = -(len(body) + 30 + len(title) + 4) % _ALIGNED
+        gap = -(at + 30 + len(title) + 4) % _ALIGNED
         extra = struct.pack("<HH", _PADDING, gap) + bytes(gap)
         about = (20, 0, 0, 0, _MADE, zlib.crc32(data), len(data), len(data), len(title))
-        directory += struct.pack("<4sH5H3I5H2I", b"PK\1\2", 20, *about, 0, 0, 0, 0, 0, len(body)) + title
-        body += struct.pack("<4s5H3I2H", b"PK\3\4", *about, len(extra)) + title + extra + data
+        directory += struct.pack("<4sH5H3I5H2I", b"PK\1\2", 20, *about, 0, 0, 0, 0, 0, at) + title
+        body += [struct.pack("<4s5H3I2H", b"PK\3\4", *about, len(extra)), title, extra, data]
+        at = sum(map(len, body))
     count = len(files)
-    return (
-        body
-        + directory
-        + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), len(body), 0)
-    )
+    end = (0, 0, count, count, len(directory), at, 0)
+    return b"".join([*body, directory, struct.pack("<4s4H2IH", b"PK\5\6", *end)])
