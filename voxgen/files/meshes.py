@@ -142,7 +142,7 @@ Column = NDArray[np.integer] | Letters
 _STEP = 1 << 16  # rows written at a time
 
 _DIGITS = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
-_SHOWN = np.maximum.accumulate(_DIGITS > ord("0"), axis=1)  # False where a digit is a leading zero
+_SHOWN = np.maximum.accumulate(np.greater(_DIGITS, ord("0")), axis=1)  # False where a digit is a leading zero
 _LEAD = np.where(_SHOWN, _DIGITS, np.uint8(0))  # the first digits of a number; those of 0 are none
 # the last four digits: of a number below 10,000, then of a longer one
 _LAST = np.concatenate([_LEAD, _DIGITS])
