@@ -10,6 +10,7 @@ from voxgen.errors import FileError, UsageError
 from voxgen.files import (
     binvox,
     glb,
+    gox,
     litematic,
     minecraft,
     nbt,
@@ -35,12 +36,18 @@ Reader = Callable[[bytes, str], Scene]
 
 READERS: Mapping[str, Reader] = {
     ".binvox": binvox.read,
+    ".gox": gox.read,
     ".npz": npz.read,
     ".qb": qb.read,
     ".vox": vox.read,
     **dict.fromkeys((".litematic", ".mcstructure", ".nbt", ".schem", ".schematic"), minecraft.read),
 }
-MAGIC: Mapping[bytes, Reader] = {b"PK\x03\x04": npz.read, b"VOX ": vox.read, b"#binvox": binvox.read}
+MAGIC: Mapping[bytes, Reader] = {
+    b"PK\x03\x04": npz.read,
+    b"VOX ": vox.read,
+    b"GOX ": gox.read,
+    b"#binvox": binvox.read,
+}
 # a scene and who is told what a format cannot keep, to the bytes of the file, or of several by their names
 WRITERS: Mapping[str, Callable[..., bytes | dict[str, bytes]]] = {
     ".binvox": binvox.write,
@@ -67,7 +74,6 @@ OPTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 _VOXELS = "open it in the program it is from and save it as .vox or .qb"
 _MESHES = "it is written only; load the scene it was made from"
 _UNREAD: Mapping[str, tuple[str, str]] = {
-    ".gox": ("a Goxel file", "open it in Goxel and export it as .vox"),
     ".qbcl": ("a Qubicle project", "open it in Qubicle and export it as .qb"),
     ".qbt": ("a Qubicle tree", "open it in Qubicle and export it as .qb"),
     ".qef": ("a Qubicle exchange file", "open it in Qubicle and export it as .qb"),

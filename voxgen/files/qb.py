@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.errors import FileError
-from voxgen.files import palettes
-from voxgen.files.space import check_size, cropped, y_up, z_up
-from voxgen.language.palette import hex_of
-from voxgen.scene import AIR, Material, Scene, VoxelGrid
+from voxgen.files import boxes, palettes
+from voxgen.files.space import check_size, y_up
+from voxgen.scene import Scene
 
-_MOST_PLACED, _MOST_CELLS = 1 << 24, 1 << 26  # over all matrices, and of the box they lie in
+_MOST_PLACED = 1 << 24  # cells over all matrices
 _MOST_MATRICES = 1 << 16
 _REPEAT, _NEXT = 2, 6  # code words of a compressed matrix
-_MAX_COLORS = 65_535
 Words = NDArray[np.uint32]
-
-
-class _Matrix(NamedTuple):
-    corner: tuple[int, int, int]
-    colors: Words  # (z, y, x): 0 empty, else 0xAABBGGRR
 
 
 def read(data: bytes, title: str) -> Scene:
@@ -37,15 +29,13 @@ def read(data: bytes, title: str) -> Scene:
     Raises FileError for anything damaged, empty, or larger than 2047 a side or 2^24 cells in its matrices.
     """
     try:
-        matrices = list(_matrices(data))
-        away = struct.unpack_from("<I", data, 8)[0] == 1
-        return Scene(title, _grid(matrices, away))
+        return Scene(title, boxes.grid_of(list(_matrices(data))))
     except (struct.error, ValueError, IndexError) as error:
         raise FileError(f"the .qb file is damaged: {error}", "save or download it again") from None
 
 
-def _matrices(data: bytes) -> Iterator[_Matrix]:
-    _, blue_first, _, compressed, _, count = struct.unpack_from("<6I", data)
+def _matrices(data: bytes) -> Iterator[boxes.Box]:
+    _, blue_first, away, compressed, _, count = struct.unpack_from("<6I", data)
     at, cells = 24, 0
     if count > _MOST_MATRICES:
         raise ValueError(f"it declares {count:,} matrices")
@@ -53,6 +43,7 @@ def _matrices(data: bytes) -> Iterator[_Matrix]:
         at += 1 + data[at]  # its name
         x, y, z, *corner = struct.unpack_from("<3I3i", data, at)
         at += 24
+        across, up, deep = corner
         check_size((x, y, z), f"matrix {number + 1}")
         cells += x * y * z
         if cells > _MOST_PLACED:
@@ -66,7 +57,11 @@ def _matrices(data: bytes) -> Iterator[_Matrix]:
             colors = colors.view(np.uint8).reshape(-1, 4)[:, [2, 1, 0, 3]].copy().view("<u4").reshape(-1)
         solid = colors >= 1 << 24  # the last byte is which sides show, 0 for no voxel
         colors = np.where(solid, colors | np.uint32(0xFF000000), np.uint32(0))
-        yield _Matrix((corner[0], corner[1], corner[2]), colors.reshape(z, y, x))
+        turned = colors.reshape(z, y, x).transpose(2, 0, 1)
+        if away == 1:
+            yield boxes.Box((across, deep, up), turned)
+        else:
+            yield boxes.Box((across, -deep - z, up), turned[:, ::-1])
 
 
 def _unpacked(data: bytes, at: int, shape: tuple[int, int]) -> tuple[Words, int]:
@@ -92,39 +87,6 @@ def _unpacked(data: bytes, at: int, shape: tuple[int, int]) -> tuple[Words, int]
             cells[row, place : place + repeated] = words[code + 2]
             word, place = code + 3, place + repeated
     raise ValueError("it ends in the middle of a matrix")
-
-
-def _grid(matrices: list[_Matrix], away: bool) -> VoxelGrid:
-    """Return the cropped grid of all matrices, each colour a material."""
-    if not matrices:
-        raise ValueError("it holds no matrix")
-    low = [min(m.corner[k] for m in matrices) for k in range(3)]
-    high = [max(m.corner[k] + m.colors.shape[2 - k] for m in matrices) for k in range(3)]
-    x, y, z = (b - a for a, b in zip(low, high, strict=True))
-    check_size((x, y, z), "the scene")
-    if x * y * z > _MOST_CELLS:
-        raise FileError("the matrices lie too far apart", "2^26 cells is the limit; save a part of it")
-    colors = _colors(matrices)
-    numbers = np.arange(len(colors))
-    whole = palettes.blank((x, y, z), len(colors) - 1)
-    for corner, own in matrices:
-        cells = palettes.looked_up(numbers, np.searchsorted(colors, own)).transpose(2, 1, 0)
-        box = tuple(slice(c - a, c - a + n) for c, a, n in zip(corner, low, cells.shape, strict=True))
-        np.copyto(whole[box], cells, where=cells > 0)
-    palette = [Material(hex_of(c), c) for c in ((v & 255, v >> 8 & 255, v >> 16 & 255) for v in colors[1:])]
-    indices = cropped(z_up(whole[:, :, ::-1] if away else whole))
-    return VoxelGrid(indices.copy(), (AIR, *palette))
-
-
-def _colors(matrices: list[_Matrix]) -> Words:
-    """Return the colours there are, sorted, after the 0 of an empty cell."""
-    found = np.zeros(1, np.uint32)
-    for matrix in matrices:
-        sorted_ = np.sort(np.concatenate([found, matrix.colors], axis=None))
-        found = sorted_[np.diff(sorted_, prepend=np.uint32(0xFFFFFFFF)) != 0]
-    if len(found) > _MAX_COLORS + 1:
-        raise FileError(f"it has {len(found):,} colours", f"the limit is {_MAX_COLORS:,}; save it with fewer")
-    return found
 
 
 def write(scene: Scene, tell: Callable[[str], None]) -> bytes:
