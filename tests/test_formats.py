@@ -23,7 +23,7 @@ from PIL import Image
 import voxgen
 from voxgen import files
 from voxgen.errors import FileError, UsageError
-from voxgen.files import blocks, glb, gox, meshes, minecraft, nbt, palettes, qb, space, vox
+from voxgen.files import blocks, glb, gox, meshes, minecraft, nbt, palettes, qb, schematic, space, vox
 from voxgen.scene import AIR, Material, Scene, VoxelGrid
 
 ROOT = Path(__file__).parents[1]
@@ -274,6 +274,42 @@ def test_regions_of_a_litematic_lie_where_they_say_and_may_grow_backwards() -> N
     }
     stone, dirt = "minecraft:stone", "minecraft:dirt"
     assert names == {(0, 0, 0): stone, (1, 0, 0): stone, (4, 1, 2): dirt, (5, 1, 2): dirt}
+
+
+def test_numbers_of_old_schematics_have_the_names_of_today() -> None:
+    tree = {"Width": np.int16(2), "Height": np.int16(2), "Length": np.int16(1), "Materials": "Alpha"}
+    tree |= {"Blocks": np.array([1, 35, 0, -4], np.int8), "Data": np.array([3, 14, 0, 15], np.int8)}
+    grid = minecraft.read(nbt.write(tree, "Schematic"), "").grid
+    names = [grid.palette[grid.indices[x, 0, z]].name for z in range(2) for x in range(2)]
+    assert names == ["minecraft:diorite", "minecraft:red_wool", "air", "minecraft:black_concrete_powder"]
+    assert len(schematic._NAMES) == 256
+
+
+def test_bedrock_structures_are_little_endian_and_run_along_z() -> None:
+    def little(tree: dict[str, Any]) -> bytes:
+        """Return a tree of compounds, texts and lists as Bedrock writes it."""
+        out = b""
+        for name, value in tree.items():
+            kind = {dict: b"\x0a", str: b"\x08", list: b"\x09"}[type(value)]
+            out += kind + struct.pack("<H", len(name)) + name.encode() + items(value)
+        return out + b"\0"
+
+    def items(value: Any) -> bytes:
+        if isinstance(value, dict):
+            return little(value)
+        if isinstance(value, str):
+            return struct.pack("<H", len(value)) + value.encode()
+        kind = {int: 3, dict: 10, list: 9}[type(value[0])]
+        rest = b"".join(struct.pack("<i", v) if isinstance(v, int) else items(v) for v in value)
+        return struct.pack("<bi", kind, len(value)) + rest
+
+    palette = [{"name": "minecraft:stone"}, {"name": "minecraft:wool", "states": {"color": "silver"}}]
+    held = {"block_indices": [[0, 1, -1, -1]], "palette": {"default": {"block_palette": palette}}}
+    data = b"\n\0\0" + little({"format_version": [1], "size": [1, 2, 2], "structure": held})
+    grid = minecraft.read(data, "").grid
+    names = [grid.palette[grid.indices[0, y, 0]].name for y in range(2)]  # the first is south
+    assert names == ["minecraft:light_gray_wool", "minecraft:stone"]
+    assert grid.voxels == 2
 
 
 def test_what_stands_in_chests_is_walked_over_but_never_kept() -> None:

@@ -161,18 +161,16 @@ def test_what_goxel_makes_of_our_vox_we_read_again(tmp_path: Path, name: str) ->
     if not shutil.which("goxel") or not shutil.which("xvfb-run"):
         pytest.skip("goxel and xvfb-run are not here; apt-get install goxel xvfb xauth")
     ours = voxgen.load(files.save(scene(name), tmp_path / "scene.vox"))
-    for ending in (".gox", ".qb", ".vox"):
-        out = tmp_path / f"out{ending}"
-        subprocess.run(
-            ["xvfb-run", "-a", "goxel", str(tmp_path / "scene.vox"), "-e", str(out)],
-            check=True, capture_output=True, timeout=240,
-        )  # fmt: skip
-        theirs = voxgen.load(out)
-        assert theirs.grid.size == ours.grid.size
-        colors = [
-            np.array([m.color for m in s.grid.palette], np.uint8)[s.grid.indices] for s in (theirs, ours)
-        ]
-        assert np.array_equal(*colors)
+    out = tmp_path / "out.qb"  # its own .vox brings colours down, its command line exports no .gox
+    subprocess.run(
+        ["xvfb-run", "-a", "goxel", str(tmp_path / "scene.vox"), "-e", str(out)],
+        check=True, capture_output=True, timeout=240,
+    )  # fmt: skip
+    theirs = voxgen.load(out)
+    assert theirs.grid.size == ours.grid.size
+    grids = (theirs.grid, ours.grid)
+    colors = [np.array([m.color for m in g.palette], np.uint8)[g.indices] for g in grids]
+    assert np.array_equal(*colors)
 
 
 # --------------------------------------------------------------------------- Minecraft

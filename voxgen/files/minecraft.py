@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from voxgen.errors import FileError
-from voxgen.files import litematic, mcstructure, nbt, schem, structure
+from voxgen.files import litematic, mcstructure, nbt, schem, schematic, structure
 from voxgen.scene import Scene
 
 _Reader = Callable[[dict[str, Any], str], Scene]
@@ -15,13 +15,14 @@ _KINDS: Mapping[str, tuple[str, _Reader]] = {
     "Regions": (".litematic", litematic.scene),
     "Schematic": (".schem", schem.scene),
     "BlockData": (".schem", schem.scene),
+    "Materials": (".schematic", schematic.scene),
     "structure": (".mcstructure", mcstructure.scene),
     "blocks": ("structure .nbt", structure.scene),
 }
 
 
 def read(data: bytes, title: str) -> Scene:
-    """Read a .schem, .litematic, structure .nbt or .mcstructure file; its size is kept, air and all.
+    """Read a file of any kind in _KINDS; its size is kept, air and all.
 
     Raises FileError for anything damaged, empty, or larger than 2047 a side or 2^27 cells.
     """
@@ -30,7 +31,7 @@ def read(data: bytes, title: str) -> Scene:
     if reader is None:
         held = ", ".join(ascii(tag) for tag in list(tree)[:6])[:80]
         hint = (
-            "known are .schem, .litematic, structure .nbt and .mcstructure; load and save it as one of them"
+            "known are .schem, .schematic, .litematic, .nbt and .mcstructure; load and save it as one of them"
         )
         raise FileError(f"a Minecraft file of another kind: it holds {held or 'nothing'}", hint)
     try:
