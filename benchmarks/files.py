@@ -2,7 +2,7 @@
 
     python benchmarks/files.py [--json]
 
-Times are CPU seconds, the minimum of three runs. "solid" is a block of many colours; "town" is blocks with
+Times are CPU seconds, the minimum of five runs. "solid" is a block of many colours; "town" is blocks with
 streets between, which has an outside as real scenes have; "noise" is every other cell at random, the worst a
 mesh can be asked for.
 """
@@ -12,11 +12,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from build import best_of
 
 from voxgen import files
 from voxgen.scene import AIR, Material, Scene, VoxelGrid
@@ -26,15 +25,6 @@ PALETTE = (
     *(Material(f"m{i}", (i, 255 - i, i * 7 % 256), 0.5 if i % 50 == 0 else 1.0) for i in range(1, 201)),
 )
 FORMATS = [ending for ending in files.WRITERS if ending not in (".png", ".json")]
-
-
-def best_of(call: Callable[[], object], runs: int = 3) -> float:
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def scenes() -> dict[str, Scene]:

@@ -204,27 +204,20 @@ def test_litemapy_reads_the_same_blocks(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_litemapy_reads_the_same_blocks_of_a_schem(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("ending", "reader"), [(".schem", "from_sponge_nbt"), (".nbt", "from_structure_nbt")]
+)
+def test_litemapy_reads_the_same_blocks_of_other_formats(
+    tmp_path: Path, name: str, ending: str, reader: str
+) -> None:
     litemapy = pytest.importorskip("litemapy")
     from nbtlib import File
 
-    path = files.save(scene(name), tmp_path / "scene.schem")
+    path = files.save(scene(name), tmp_path / f"scene{ending}")
     size, ours = blocks_of(path)
-    region, _ = litemapy.Region.from_sponge_nbt(File.load(str(path), True))
+    region, _ = getattr(litemapy.Region, reader)(File.load(str(path), True))
     assert (region.width, region.height, region.length) == size
     assert sum(region[p].id != "minecraft:air" for p in region.block_positions()) == len(ours)
-    assert all(region[place].id == state.partition("[")[0] for place, state in ours.items())
-
-
-@pytest.mark.parametrize("name", SCENES)
-def test_litemapy_reads_the_same_blocks_of_a_structure(tmp_path: Path, name: str) -> None:
-    litemapy = pytest.importorskip("litemapy")
-    from nbtlib import File
-
-    path = files.save(scene(name), tmp_path / "scene.nbt")
-    size, ours = blocks_of(path)
-    region, _ = litemapy.Region.from_structure_nbt(File.load(str(path), True))
-    assert (region.width, region.height, region.length) == size
     assert all(region[place].id == state.partition("[")[0] for place, state in ours.items())
 
 

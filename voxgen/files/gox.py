@@ -55,6 +55,8 @@ def _boxes(data: bytes) -> Iterator[boxes.Box]:
                 raise FileError(f"its layers have more than {_MOST_BLOCKS:,} blocks", "save a part of it")
             if _traits(body, 4 + 20 * len(rows)).get(b"visible") != b"\0":
                 for number, x, y, z, _ in rows:
+                    if not 0 <= number < len(blocks):
+                        raise ValueError(f"a layer has block {number:,} of {len(blocks):,}")
                     yield boxes.Box((x - shift, y - shift, z - shift), blocks[number])
 
 

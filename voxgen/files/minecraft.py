@@ -37,5 +37,9 @@ def read(data: bytes, title: str) -> Scene:
     try:
         return reader(tree, title)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        said = "a tag holds another kind of thing than it should"
+        if isinstance(error, KeyError):
+            said = f"it has no {error}"
+        elif isinstance(error, ValueError):
+            said = str(error)
         raise FileError(f"the {kind} file is damaged: {said}", "save or download it again") from None

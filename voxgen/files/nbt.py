@@ -24,7 +24,7 @@ _TAGS = {"int8": 1, "int16": 2, "int32": 3, "int64": 4, "float32": 5, "float64":
 _ARRAY_TAGS = {"int8": 7, "int32": 11, "int64": 12}
 
 _MOST_BYTES = (1 << 27) + (1 << 24)  # unpacked; the largest grid takes 2^27
-_MOST_TAGS, _DEEPEST = 2_000_000, 100
+_MOST_TAGS, _DEEPEST = 1_500_000, 100
 # what a grid has no use for: walked over, never kept (a storehouse has a million items)
 _IGNORED = {"BlockEntities", "TileEntities", "Entities", "entities", "PendingBlockTicks", "PendingFluidTicks"}
 _PIECE = 1 << 20  # bytes read at a time
@@ -34,7 +34,7 @@ def read(data: bytes, kind: str) -> dict[str, Any]:
     """Read a tree, gzipped or plain, of Java or Bedrock (little-endian); its root's name is dropped.
 
     Raises FileError, naming the file `kind`, for anything damaged, deeper than 100 tags, or larger than
-    two million tags or 144 MB unpacked. An array is refused by its length before memory is taken.
+    1.5 million tags or 144 MB unpacked. An array is refused by its length before memory is taken.
     """
     try:
         stream: Any = gzip.GzipFile(fileobj=io.BytesIO(data)) if data.startswith(_GZIP) else io.BytesIO(data)

@@ -28,7 +28,7 @@ def scene(tree: dict[str, Any], title: str) -> Scene:
     """Return the scene of a tree of tags, versions 1 to 3."""
     tree = tree.get("Schematic", tree)
     held = tree["Blocks"] if isinstance(tree.get("Blocks"), dict) else tree
-    x, y, z = (int(tree[side]) & 0xFFFF for side in ("Width", "Height", "Length"))
+    x, y, z = (tree[side] & 0xFFFF for side in ("Width", "Height", "Length"))
     check_size((x, z, y), "the schematic")
     states: dict[int, str] = {}
     for state, number in held["Palette"].items():

@@ -79,7 +79,7 @@ _VARIANTS: dict[int, list[str]] = {
 
 def scene(tree: dict[str, Any], title: str) -> Scene:
     """Return the scene of a tree of tags."""
-    x, y, z = (int(tree[side]) & 0xFFFF for side in ("Width", "Height", "Length"))
+    x, y, z = (tree[side] & 0xFFFF for side in ("Width", "Height", "Length"))
     check_size((x, z, y), "the schematic")
     number, data = tree["Blocks"].view(np.uint8), tree["Data"].view(np.uint8)
     if not number.size == data.size == math.prod((x, y, z)):
