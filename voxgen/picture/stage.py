@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from voxgen.errors import RenderError
 from voxgen.picture import camera as cameras
 from voxgen.picture import screen, sky
 from voxgen.picture.camera import Camera
+from voxgen.picture.darkroom import Shots
 from voxgen.picture.ground import Ground, bake_ground
 from voxgen.picture.lightmap import Baker, Floats, Volume, atlas, light_faces
 from voxgen.picture.mesher import CORNERS, NORMALS, Faces, exposed
+from voxgen.picture.style import Style, rims
 from voxgen.scene import Light, Material, Scene, View, VoxelGrid
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
@@ -23,30 +25,24 @@ SEAM = 0.16  # how much darker the seams between large voxels are
 MAX_TEXELS = 16_000_000  # of all light maps together: 256 MB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shots:
-    """What the camera saw, each averaged over the samples of a pixel, row 0 at the top.
-
-    scene: (H, W, 4), bounded radiance c / (1 + max c) times cover, and cover.
-    ground: (H, W, 3), light relative to open ground, or None where no ground is seen.
-    glow: (H, W, 4), as scene, of what glows alone, or None.
-    """
-
-    scene: Floats
-    ground: Floats | None
-    glow: Floats | None
-
-
 class Stage:
     """A scene under one light, seen by one camera at a time."""
 
     def __init__(
-        self, scene: Scene, light: str | Light | None, view: str | View | None, size: tuple[int, int]
+        self,
+        scene: Scene,
+        light: str | Light | None,
+        view: str | View | None,
+        size: tuple[int, int],
+        style: Style = Style(),  # noqa: B008  (frozen)
     ) -> None:
-        self.size = size
+        self.style, self.whole, self.grain = style, size, 1
         self.grid, self.low, self.used = cropped(scene.grid)
         self.outline = cameras.outline(self.grid)
         view = scene.view if view is None else view
+        if style.flat:
+            self.grain = cameras.pixel_grain(self.outline, view, size)
+        self.size = cameras.coarse(size, self.grain)  # in samples of the picture
         self.turn(view)
         chosen = Light(light) if isinstance(light, str) else light or scene.light
         self.sky = sky.resolve(chosen, cameras.aim(view)[0])
@@ -62,26 +58,36 @@ class Stage:
         plane = self.plane(quality, self.camera) if self.sees_ground() else None
         return self.expose(faces, radiance, plane, quality["edge"])
 
-    def shoot_all(self, views: Iterable[str | View], quality: dict[str, int]) -> Iterator[Shots]:
-        """Trace the light of everything once, and photograph it from many sides under the same sun."""
+    def shoot_all(self, views: Sequence[str | View], quality: dict[str, int]) -> Iterator[Shots]:
+        """Trace the light of all that any view sees once, and photograph it from there under one sun."""
+        seen = np.zeros(len(self.faces), bool)
+        for view in views:
+            self.turn(view)
+            seen[self.visible(quality["edge"])] = True
+        self.turn(views[0])
+        self.faces = self.faces.pick(seen)
         radiance = self.radiance(self.faces, quality)
         plane = self.plane(quality, None)
         for view in views:
             self.turn(view)
             rows = self.visible(quality["edge"])
-            seen = plane if self.sees_ground() else None
-            yield self.expose(self.faces.pick(rows), radiance[rows], seen, quality["edge"])
+            under = plane if self.sees_ground() else None
+            yield self.expose(self.faces.pick(rows), radiance[rows], under, quality["edge"])
 
     def turn(self, view: str | View) -> None:
         """Look from somewhere else; the sun stays."""
-        self.camera = cameras.fit(self.outline, view, self.size)
+        if self.style.flat:
+            self.camera = cameras.pixel_camera(self.outline, view, self.whole, self.grain)
+        else:
+            self.camera = cameras.fit(self.outline, view, self.size)
         self.scale = self.camera.pixels_per_voxel(self.outline, self.size[1])
 
     def expose(self, faces: Faces, radiance: Floats, plane: Ground | None, edge: int) -> Shots:
         """Take all photographs of lit faces and ground."""
         light = radiance * np.float32(self.sky.exposure)
         image = self.photograph(self.actors(faces, light), edge)
-        return Shots(image, None if plane is None else self.ground(plane), self.glow(faces))
+        ground = None if plane is None else self.ground(plane)
+        return Shots(image, ground, self.glow(faces), self.defocus(faces) if self.style.shallow else None)
 
     def parts(self, faces: int, quality: dict[str, int]) -> int:
         """Into how many parts a face is divided each way: as many as its size in the picture asks for."""
@@ -98,6 +104,8 @@ class Stage:
         light = light_faces(self.baker, self.sky, faces, parts, fewest, quality)
         light *= (volume.albedo / np.float32(np.pi))[faces.material][:, None, None, :]
         light += (volume.shown / np.float32(self.sky.exposure))[faces.material][:, None, None, :]
+        if self.style.flat:
+            light = np.broadcast_to(light.mean(axis=(1, 2), keepdims=True), (len(light), 2, 2, 3))
         return light
 
     def visible(self, edge: int) -> NDArray[np.intp]:
@@ -119,8 +127,7 @@ class Stage:
         opaque = self.volume.opacity[faces.material] >= 1
         metal = opaque & (self.volume.metal[faces.material] > 0)
         matt = opaque & ~metal
-        seam = SEAM * float(np.clip((self.scale - 7) / 12, 0, 1))  # none where it would look like noise
-        out = [_matt(faces.pick(matt), radiance[matt], seam)]
+        out = [self.matt(faces.pick(matt), radiance[matt])]
         if metal.any():
             out.append(self.glossy(faces.pick(metal), radiance[metal], translucent=False))
         if not opaque.all():
@@ -128,6 +135,20 @@ class Stage:
             rows = rows[np.argsort(-self.depth(faces.pick(rows)), kind="stable")]
             out.append(self.glossy(faces.pick(rows), radiance[rows], translucent=True))
         return out
+
+    def matt(self, faces: Faces, radiance: Floats) -> Any:
+        """Return faces that show their light map, with the seams or edges of the style."""
+        if not self.style.rimmed:
+            seam = SEAM * float(np.clip((self.scale - 7) / 12, 0, 1))  # none where it would look like noise
+            return _matt(faces, radiance, {"seam": 0.0 if self.style.flat else seam})
+        tag = (rims(self.grid.indices, faces) + 16 * faces.direction).astype(np.float32)
+        tags = np.broadcast_to(tag[:, None, None, None], (*radiance.shape[:3], 1))
+        used = ("sun", "sun_light", "zenith", "horizon", "ground")
+        looks: screen.Uniforms = {
+            **{name: self.volume.uniforms[name] for name in used},
+            "rimmed": 1, "bevel": self.style.bevel, "ink": self.style.ink,
+        }  # fmt: skip
+        return _matt(faces, np.concatenate([radiance, tags], axis=-1), looks)
 
     def depth(self, faces: Faces) -> NDArray[np.float64]:
         """How far faces are from the camera, in an order that draws each before what covers it: (n,)."""
@@ -186,6 +207,15 @@ class Stage:
         solid = faces.pick(self.volume.opacity[faces.material] >= 1)
         maps = np.broadcast_to(shown[solid.material][:, None, None, :], (len(solid), 2, 2, 3))
         return self.photograph([_matt(solid, maps)], 1)
+
+    def defocus(self, faces: Faces) -> Floats:
+        """How far what is seen lies before or behind the middle of the scene: (H, W), 0 at the focus .. 1."""
+        actor = screen.paint(quads(faces, np.zeros((len(faces), 4, 2))), "", "vec4(place, 1.0)", {})
+        place = self.photograph([actor], 1)
+        along = (place[..., :3] - self.camera.eye.astype(np.float32)) @ -self.camera.back.astype(np.float32)
+        ends = (self.outline - self.camera.eye) @ -self.camera.back
+        focus, reach = 0.58 * ends.min() + 0.42 * ends.max(), max(float(np.ptp(ends)) / 2, 8.0)
+        return np.asarray(np.clip((np.abs(along - focus) / reach - 0.12) / 0.8, 0, 1), np.float32)
 
     def photograph(self, actors: list[Any], edge: int, camera: Camera | None = None) -> Floats:
         """Draw actors with edge x edge samples a pixel: (H, W, 4), row 0 at the top."""
@@ -252,13 +282,18 @@ def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.in
     return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
 
 
-def _matt(faces: Faces, radiance: Floats, seam: float = 0.0) -> Any:
-    """Return faces that show their light map, with seams between voxels."""
-    image, coords = atlas(radiance, faces.direction)
+def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:
+    """Return faces that show their light map (n, side, side, 3), or with a tag as its fourth channel."""
+    image, coords = atlas(texels, faces.direction)
     lightmap = screen.texture(image, smooth=True)
-    main = "face(texture(lightmap, at).rgb, place)"
+    main = "face(texture(lightmap, at), place)"
     actor = screen.paint(quads(faces, coords), screen.shader("faces"), main, {"lightmap": lightmap})
-    screen.set_uniforms(actor, {"seam": seam})
+    black = (0.0, 0.0, 0.0)
+    plain: screen.Uniforms = {
+        "seam": 0.0, "rimmed": 0, "bevel": 0.0, "ink": 0.0,
+        "sun": black, "sun_light": black, "zenith": black, "horizon": black, "ground": black,
+    }  # fmt: skip
+    screen.set_uniforms(actor, {**plain, **(looks or {})})
     return actor
 
 
