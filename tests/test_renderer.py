@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 from voxgen.errors import RenderError, UsageError
 from voxgen.picture import driver, renderer, sheet
+from voxgen.picture.quality import QUALITIES
 from voxgen.picture.style import STYLES
 from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, VoxelGrid
 
@@ -500,3 +502,31 @@ def test_a_sheet_shows_as_many_different_views_as_asked_for(count: int) -> None:
 def test_a_sheet_of_too_few_or_many_views_is_refused(count: int) -> None:
     with pytest.raises(UsageError, match="4 to 12"):
         renderer.draw_sheet(scene_of(village()), count)
+
+
+@needs_driver
+def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> None:
+    from voxgen.picture.stage import Stage
+
+    said: list[str] = []
+    stage = Stage(scene_of(village()), None, None, SMALL, tell=said.append)
+    good, best = QUALITIES["good"], QUALITIES["best"]
+    assert stage.affordable(10_000, good) == good
+    assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
+    assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
+    stage.baker.close()
+    assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
+
+
+@needs_driver
+def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from voxgen.picture import stage as stages
+
+    stage = stages.Stage(scene_of(village()), None, None, SMALL)
+    whole = stage.visible(2)
+    monkeypatch.setattr(stages, "FACES_AT_ONCE", 100)
+    assert len(stage.faces) > 500
+    assert np.array_equal(stage.visible(2), whole)
+    stage.baker.close()

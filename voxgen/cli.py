@@ -483,9 +483,10 @@ def _draw(
 
     with _busy(f"drawing {_printable(scene.title)[:60]}", quiet):
         if views is None:
-            image = renderer.draw(scene, size=size, **look)
+            image = renderer.draw(scene, size=size, tell=_speaker(quiet), **look)
         else:
-            image = renderer.draw_sheet(scene, views, size=size, **{k: look[k] for k in look if k != "view"})
+            same = {name: value for name, value in look.items() if name != "view"}
+            image = renderer.draw_sheet(scene, views, size=size, tell=_speaker(quiet), **same)
     data = png.encode(image, scene)
     if str(target) == "-":
         sys.stdout.buffer.write(data)

@@ -10,7 +10,8 @@ driver: without one it would end the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from voxgen.errors import RenderError, UsageError
 from voxgen.picture import camera, darkroom, driver, tone
+from voxgen.picture.quality import Quality, quality_of
 from voxgen.picture.style import style_of
 from voxgen.scene import LIGHTS, Light, Scene, View
 
@@ -27,23 +29,6 @@ if TYPE_CHECKING:
     from voxgen.picture.stage import Stage
 
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
-# sun: samples of the sun at each point; soft: at most so many of everything else
-# paths: samples of everything else in the whole picture, about; big scenes share them out
-# parts: a face is divided into, at most; soft_parts: the same for everything but the sun
-# grain: pixels that a part should span; edge: samples that a pixel has along each side
-QUALITIES: dict[str, dict[str, int]] = {
-    "draft": {"sun": 6, "soft": 96, "paths": 400_000, "parts": 2, "soft_parts": 1, "grain": 6, "edge": 2},
-    "good": {"sun": 12, "soft": 384, "paths": 1_500_000, "parts": 6, "soft_parts": 1, "grain": 4, "edge": 2},
-    "best": {
-        "sun": 32,
-        "soft": 1024,
-        "paths": 16_000_000,
-        "parts": 10,
-        "soft_parts": 2,
-        "grain": 3,
-        "edge": 3,
-    },
-}
 
 
 def probe() -> str | None:
@@ -60,18 +45,20 @@ def draw(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw a scene: (H, W, 3) uint8 sRGB, row 0 at the top; (H, W, 4) on a transparent background.
 
     size: width and height in pixels. light: a name of LIGHTS or a Light; None is the scene's own.
     view: a name of camera.VIEWS, "AZ,EL[,ZOOM]" or a View; None is the scene's own. quality: draft,
     good or best. style: a name of STYLES. background: a colour by hex or CSS name, two of them as
-    "TOP,BOTTOM", or "transparent", instead of the light's sky. The same call gives the same bytes.
+    "TOP,BOTTOM", or "transparent", instead of the light's sky. tell: is told in a sentence when the
+    scene is too much for its quality and a lower one is used. The same call gives the same bytes.
     Raises UsageError for an argument out of range, RenderError when the scene is empty or this machine
     has no driver to draw with.
     """
-    stage, steps = _set(scene, size, light, [view], quality, style, background)
-    shots = stage.shoot(steps)
+    stage, budget = _set(scene, size, light, [view], quality, style, background, tell)
+    shots = stage.shoot(budget)
     stage.baker.close()
     return _developed(stage, shots, background)
 
@@ -85,6 +72,7 @@ def draw_views(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw a scene from several sides, one picture a view as `draw` would, its light traced only once.
 
@@ -93,8 +81,8 @@ def draw_views(
     """
     if not views:
         return
-    stage, steps = _set(scene, size, light, views, quality, style, background)
-    for shots in stage.shoot_all(views, steps):
+    stage, budget = _set(scene, size, light, views, quality, style, background, tell)
+    for shots in stage.shoot_all(views, budget):
         yield _developed(stage, shots, background)
     stage.baker.close()
 
@@ -108,6 +96,7 @@ def draw_sheet(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw 4 to 12 labelled views of a scene on one sheet of about `size` pixels; see `draw`."""
     from voxgen.picture import sheet
@@ -115,7 +104,7 @@ def draw_sheet(
     views = sheet.views(count, scene.view)
     columns, cell = sheet.cells(count, size)
     pictures = draw_views(
-        scene, views, size=cell, light=light, quality=quality, style=style, background=background
+        scene, views, size=cell, light=light, quality=quality, style=style, background=background, tell=tell
     )
     return sheet.lay_out(pictures, map(sheet.label, views), columns)
 
@@ -128,17 +117,18 @@ def _set(
     quality: str,
     style: str,
     background: str | None,
-) -> tuple[Stage, dict[str, int]]:
+    tell: Callable[[str], None] | None,
+) -> tuple[Stage, Quality]:
     """Check every argument, then set the stage for the first of the views."""
     for view in views:
         check_look(view, light, quality, style, background)
-    steps, size, look = QUALITIES[quality], check_size(size), style_of(style)
+    budget, size, look = quality_of(quality), check_size(size), style_of(style)
     _start()
     from voxgen.picture.stage import Stage
 
     if look.flat:
-        steps = {**steps, "parts": 1, "edge": 1}
-    return Stage(scene, light, views[0], size, look), steps
+        budget = replace(budget, parts=1, edge=1)
+    return Stage(scene, light, views[0], size, look, tell), budget
 
 
 def _developed(stage: Stage, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
@@ -160,7 +150,7 @@ def to_pyvista(
     scene's own view. Raises as `draw` does.
     """
     check_look(None, light, quality)
-    steps = QUALITIES[quality]
+    budget = quality_of(quality)
     _start()
     import pyvista
 
@@ -168,7 +158,7 @@ def to_pyvista(
     from voxgen.picture.stage import Stage, corners_of
 
     stage = Stage(scene, light, None, (1280, 960))
-    radiance = stage.radiance(stage.faces, {**steps, "parts": min(steps["parts"], 4)})
+    radiance = stage.radiance(stage.faces, replace(budget, parts=min(budget.parts, 4)))
     stage.baker.close()
     image, coords = atlas(tone.tone_map(radiance * np.float32(stage.sky.exposure)), stage.faces.direction)
     points: Any = (corners_of(stage.faces) + stage.low.astype(np.float32)).reshape(-1, 3)
@@ -199,9 +189,9 @@ def check_look(
     """Raise UsageError for an argument of `draw` that makes no picture."""
     camera.aim(view)
     name = light.name if isinstance(light, Light) else light
-    for what, given, known in (("light", name, LIGHTS), ("quality", quality, QUALITIES)):
-        if given is not None and given not in known:
-            raise UsageError(f"{given!r} is not a {what}", f"one of {', '.join(known)}")
+    if name is not None and name not in LIGHTS:
+        raise UsageError(f"{name!r} is not a light", f"one of {', '.join(LIGHTS)}")
+    quality_of(quality)
     style_of(style)
     darkroom.check_background(background)
 
