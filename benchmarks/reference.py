@@ -27,13 +27,13 @@ STRATA = 16  # samples of a part in one pass
 AT_ONCE = 2  # of them; the compiled variants keep every sample of a frame in memory
 DEPTH = 8  # of a path
 SUN_MAP = 2048  # environment map's width
-VERSION = 1  # of this file: raise it where the same scene gives another reference
+VERSION = 2  # of this file: raise it where the same scene gives another reference
 
 
 def trace(
     stage: Stage, passes: int, cache: Path, tell: Callable[[str], None], variant: str = "scalar_rgb"
 ) -> NDArray[np.float32]:
-    """Return radiance (2, EDGE * H, EDGE * W, 3), row 0 at the top: two halves of passes x 256 samples a pixel.
+    """Return radiance (2, EDGE * H, EDGE * W, 3), row 0 at the top: halves of passes x 256 samples a pixel.
 
     variant: Mitsuba's; llvm_ad_rgb is twice as fast, but ends the process with an LLVM older than 16.
     """
@@ -62,9 +62,25 @@ def _digest(stage: Stage, passes: int) -> str:
     """Name a reference by everything that it depends on."""
     faces, volume, sky, camera = stage.faces, stage.volume, stage.sky, stage.camera
     name = hashlib.sha256(repr((EDGE, STRATA, DEPTH, SUN_MAP, VERSION)).encode())
-    for part in (faces.voxel, faces.direction, faces.material, volume.albedo, volume.emission, volume.opacity):
+    for part in (
+        faces.voxel,
+        faces.direction,
+        faces.material,
+        volume.albedo,
+        volume.emission,
+        volume.opacity,
+    ):
         name.update(np.ascontiguousarray(part).tobytes())
-    for part in (sky.sun, sky.sun_light, sky.zenith, sky.horizon, sky.ground, camera.eye, camera.back, camera.up):
+    for part in (
+        sky.sun,
+        sky.sun_light,
+        sky.zenith,
+        sky.horizon,
+        sky.ground,
+        camera.eye,
+        camera.back,
+        camera.up,
+    ):
         name.update(np.asarray(part, np.float64).tobytes())
     name.update(repr((sky.sun_radius, camera.half, camera.parallel, stage.size, passes)).encode())
     name.update(mitsuba.__version__.encode())
@@ -81,6 +97,7 @@ def _described(stage: Stage, folder: Path) -> dict[str, Any]:
             "type": "envmap",
             "bitmap": mitsuba.Bitmap(_environment(stage.sky)),
             "to_world": mitsuba.ScalarTransform4f().rotate([1, 0, 0], 90),
+            "sampling_weight": float(stage.sky.open_irradiance().mean() * len(stage.faces) / 4),
         },
     }
     for material in range(1, len(volume.albedo)):
@@ -93,7 +110,9 @@ def _described(stage: Stage, folder: Path) -> dict[str, Any]:
         shape: dict[str, Any] = {"type": "ply", "filename": str(file), "face_normals": True}
         shape["bsdf"] = _skin(volume.albedo[material], float(volume.opacity[material]))
         if volume.emission[material].max() > 0:
-            shape["emitter"] = {"type": "area", "radiance": _rgb(volume.emission[material])}
+            radiance = volume.emission[material]
+            power = float(radiance.mean() * np.pi * len(faces))
+            shape["emitter"] = {"type": "area", "radiance": _rgb(radiance), "sampling_weight": power}
         parts[f"material_{material}"] = shape
     return parts
 
@@ -111,8 +130,8 @@ def _rgb(color: NDArray[Any]) -> dict[str, Any]:
 
 def _write_ply(file: Path, corners: NDArray[Any]) -> None:
     """Write quads (n, 4, 3) as triangles."""
-    first = 4 * np.arange(len(corners))[:, None]
-    triangles = np.concatenate([first + [0, 1, 2], first + [0, 2, 3]])
+    first = 4 * np.arange(len(corners))[:, None, None]
+    triangles = (first + np.array([[0, 1, 2], [0, 2, 3]])).reshape(-1, 3)
     rows = np.zeros(len(triangles), [("count", "u1"), ("corners", "<i4", 3)])
     rows["count"], rows["corners"] = 3, triangles
     head = (
@@ -123,7 +142,7 @@ def _write_ply(file: Path, corners: NDArray[Any]) -> None:
     file.write_bytes(head.encode() + corners.reshape(-1, 3).astype("<f4").tobytes() + rows.tobytes())
 
 
-def radiance(sky: Sky, way: NDArray[np.float64]) -> NDArray[np.float64]:
+def sky_radiance(sky: Sky, way: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sky's radiance (..., 3) in directions (..., 3), as the shaders see it."""
     rise = way[..., 2:]
     above = sky.horizon + (sky.zenith - sky.horizon) * np.sqrt(np.clip(rise, 0, 1))
@@ -138,7 +157,7 @@ def _environment(sky: Sky) -> NDArray[np.float32]:
     around = (np.arange(width) + 0.5) * 2 * np.pi / width
     x, y, z = np.broadcast_arrays(np.sin(around) * np.sin(down), np.cos(around) * np.sin(down), np.cos(down))
     way = np.stack([x, y, z], axis=-1)
-    image = radiance(sky, way)
+    image = sky_radiance(sky, way)
     disc = way @ sky.sun >= np.cos(np.arctan(sky.sun_radius))
     angle = np.broadcast_to(np.sin(down) * (np.pi / height) * (2 * np.pi / width), disc.shape)
     image[disc] += sky.sun_light / angle[disc].sum()
