@@ -47,7 +47,7 @@ Image = NDArray[np.float32]
 
 SCENES = Path(__file__).with_name("scenes")
 NAMES = ("garden", "castle", "street")
-PASSES = {"garden": 2, "castle": 2, "street": 4}  # of 256 samples a pixel
+PASSES = {"garden": 1, "castle": 1, "street": 3}  # of 256 samples a pixel
 SIZE, TIMED_SIZE, FRAME_SIZE, FRAMES = (800, 600), (1024, 768), (640, 480), 60
 OUTLINE = 8  # samples a pixel, each way, that tell what it shows
 MATT = 2  # codes of what a face is: 1 is left out, 2 matt, 2 + material a lamp

@@ -38,27 +38,38 @@ def trace(
     variant: Mitsuba's; llvm_ad_rgb is twice as fast, but ends the process with an LLVM older than 16.
     """
     mitsuba.set_variant(variant)
-    file = cache / f"{_digest(stage, passes)}.npy"
-    if file.is_file():
-        return np.asarray(np.load(file))
     width, height = (side * EDGE for side in stage.size)
-    total = np.zeros((2, height, width, 3), np.float64)
-    with tempfile.TemporaryDirectory() as folder:
-        scene = mitsuba.load_dict(_described(stage, Path(folder)))
-        sensor = mitsuba.load_dict(_sensor(stage, width, height))
-        for number in range(passes):
+    total = np.zeros((2, height, width, 3), np.float32)
+    name = _digest(stage)
+    scene: Any = None
+    for number in range(passes):
+        file = cache / f"{name}-{number}.npy"
+        if not file.is_file():
             began = time.perf_counter()
-            for part in range(STRATA // AT_ONCE):
-                image = mitsuba.render(scene, sensor=sensor, spp=AT_ONCE, seed=number * STRATA + part)
-                total[part % 2] += np.array(image)[..., :3]
+            scene = scene or _load(stage)
+            sensor = mitsuba.load_dict(_sensor(stage, width, height))
+            cache.mkdir(parents=True, exist_ok=True)
+            np.save(file, _pass(scene, sensor, number))
             tell(f"reference: pass {number + 1} of {passes}, {time.perf_counter() - began:.0f} s")
-    out = (total * (2 * AT_ONCE / STRATA / passes)).astype(np.float32)
-    cache.mkdir(parents=True, exist_ok=True)
-    np.save(file, out)
-    return out
+        total += np.load(file)
+    return total / np.float32(passes)
 
 
-def _digest(stage: Stage, passes: int) -> str:
+def _load(stage: Stage) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        return mitsuba.load_dict(_described(stage, Path(folder)))
+
+
+def _pass(scene: Any, sensor: Any, number: int) -> NDArray[np.float32]:
+    """Trace one pass: (2, height, width, 3), every other part of it in either half."""
+    halves = np.zeros((2, *sensor.film().size()[::-1], 3), np.float32)
+    for part in range(STRATA // AT_ONCE):
+        image = mitsuba.render(scene, sensor=sensor, spp=AT_ONCE, seed=number * STRATA + part)
+        halves[part % 2] += np.array(image)[..., :3]
+    return halves * np.float32(2 * AT_ONCE / STRATA)
+
+
+def _digest(stage: Stage) -> str:
     """Name a reference by everything that it depends on."""
     faces, volume, sky, camera = stage.faces, stage.volume, stage.sky, stage.camera
     name = hashlib.sha256(repr((EDGE, STRATA, DEPTH, SUN_MAP, VERSION)).encode())
@@ -82,7 +93,7 @@ def _digest(stage: Stage, passes: int) -> str:
         camera.up,
     ):
         name.update(np.asarray(part, np.float64).tobytes())
-    name.update(repr((sky.sun_radius, camera.half, camera.parallel, stage.size, passes)).encode())
+    name.update(repr((sky.sun_radius, camera.half, camera.parallel, stage.size)).encode())
     name.update(mitsuba.__version__.encode())
     return name.hexdigest()[:24]
 
