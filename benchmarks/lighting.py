@@ -19,7 +19,7 @@ FLIP is Andersson et al. 2020, SSIM Wang et al. 2004, PSNR in dB, all of sRGB pi
 reference's own noise costs, about: the FLIP error between its two halves, halved.
 Times are at 1024 x 768, warm, in one process: ratios to a flat `pyvista.Plotter` screenshot of the same
 grid, measured in turns, wall clock and CPU; each the minimum of some runs. A cold time is a whole process,
-grid file to PNG. References are kept in the cache folder; one takes minutes to hours.
+grid file to PNG. References are kept in the cache folder; one takes some minutes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Image = NDArray[np.float32]
 
 SCENES = Path(__file__).with_name("scenes")
 NAMES = ("garden", "castle", "street")
-PASSES = {"garden": 1, "castle": 1, "street": 3}  # of 256 samples a pixel
+PASSES = {"garden": 1, "castle": 1, "street": 2}  # of 256 samples a pixel
 SIZE, TIMED_SIZE, FRAME_SIZE, FRAMES = (800, 600), (1024, 768), (640, 480), 60
 OUTLINE = 8  # samples a pixel, each way, that tell what it shows
 MATT = 2  # codes of what a face is: 1 is left out, 2 matt, 2 + material a lamp
