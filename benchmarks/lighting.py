@@ -82,7 +82,7 @@ def closeness(name: str, scene: Scene, cache: Path, variant: str) -> dict[str, d
     floor = flip(first, second, counts) / 2
     looks = {q: develop(stage.shoot(steps), stage.sky) for q, steps in QUALITIES.items()}
     looks["flat"] = flat(stage.grid, SIZE, stage.camera)
-    stage.baker.close()
+    stage.close()
     rows = {}
     for look, picture in looks.items():
         test = picture.astype(np.float32) / 255

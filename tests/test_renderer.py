@@ -281,7 +281,7 @@ def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
             map(bytes, some), map(bytes, stage.baker.bake(some, 1 / parts, kind, 8)), strict=True
         )
         assert all(all_light[point] == light for point, light in some_light)
-    stage.baker.close()
+    stage.close()
 
 
 @needs_driver
@@ -514,7 +514,7 @@ def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> Non
     assert stage.affordable(10_000, good) == good
     assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
     assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
-    stage.baker.close()
+    stage.close()
     assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
 
 
@@ -529,4 +529,4 @@ def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
     monkeypatch.setattr(stages, "FACES_AT_ONCE", 100)
     assert len(stage.faces) > 500
     assert np.array_equal(stage.visible(2), whole)
-    stage.baker.close()
+    stage.close()

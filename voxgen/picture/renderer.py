@@ -59,7 +59,7 @@ def draw(
     """
     stage, budget = _set(scene, size, light, [view], quality, style, background, tell)
     shots = stage.shoot(budget)
-    stage.baker.close()
+    stage.close()
     return _developed(stage, shots, background)
 
 
@@ -84,7 +84,7 @@ def draw_views(
     stage, budget = _set(scene, size, light, views, quality, style, background, tell)
     for shots in stage.shoot_all(views, budget):
         yield _developed(stage, shots, background)
-    stage.baker.close()
+    stage.close()
 
 
 def draw_sheet(
@@ -159,7 +159,7 @@ def to_pyvista(
 
     stage = Stage(scene, light, None, (1280, 960))
     radiance = stage.radiance(stage.faces, replace(budget, parts=min(budget.parts, 4)))
-    stage.baker.close()
+    stage.close()
     image, coords = atlas(tone.tone_map(radiance * np.float32(stage.sky.exposure)), stage.faces.direction)
     points: Any = (corners_of(stage.faces) + stage.low.astype(np.float32)).reshape(-1, 3)
     faces: Any = np.arange(len(points)).reshape(-1, 4)
