@@ -302,8 +302,18 @@ def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.in
     used = np.flatnonzero(present)
     number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
     number[used] = np.arange(len(used))
-    palette: tuple[Material, ...] = tuple(grid.palette[i] for i in used)
+    palette: tuple[Material, ...] = tuple(_sane(grid.palette[i]) for i in used)
     return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
+
+
+def _sane(material: Material) -> Material:
+    """Return a material with every number in its range; what is no number at all becomes the usual one."""
+    most = {"opacity": (1.0, 1.0), "glow": (0.0, 8.0), "metal": (0.0, 1.0)}  # usual, largest
+    numbers = {name: getattr(material, name) for name in most}
+    return replace(
+        material,
+        **{k: min(max(v, 0.0), most[k][1]) if v == v else most[k][0] for k, v in numbers.items()},
+    )
 
 
 def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:
