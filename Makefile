@@ -24,4 +24,5 @@ bench:           ## the figures of the README
 	python benchmarks/start.py
 	python benchmarks/client.py
 	python benchmarks/replies.py
+	python benchmarks/lighting.py
 	python benchmarks/files.py
