@@ -209,6 +209,8 @@ def test_left_and_right_handed_qubicle_files_differ_in_depth_only() -> None:
         ("grass", (110, 160, 70), {}, "grass_block"),
         ("leaves", (78, 138, 44), {}, "oak_leaves[persistent=true]"),
         ("water", (60, 120, 230), {"opacity": 0.6}, "water[level=0]"),
+        ("waterd", (40, 100, 130), {"opacity": 0.88}, "water[level=0]"),
+        ("roof", (63, 91, 128), {}, "lapis_block"),
         ("window", (250, 250, 255), {"opacity": 0.4}, "white_stained_glass"),
         ("wine", (160, 40, 40), {"opacity": 0.5}, "red_stained_glass"),
         ("lamp", (255, 217, 140), {"glow": 2.0}, "glowstone"),

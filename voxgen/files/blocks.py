@@ -3,7 +3,7 @@
 Reading: a material is called what the file calls its block, state and all ("minecraft:oak_log[axis=y]"), and
 looks as language/blocks.py says. Writing: such a name stands as it is; any other material becomes
 
-1. the block of its own name, where that looks like it ("stone", "oak planks", "water");
+1. water, where it is clear and called so; the block of its own name, where that looks like it ("oak planks");
 2. where it glows, the light nearest in colour; where it is translucent, the nearest glass;
 3. else the solid, full block nearest in colour that neither falls, decays nor changes.
 """
@@ -28,7 +28,6 @@ Numbers = NDArray[np.int64]
 DATA_VERSION = 3465  # Minecraft 1.20.1; newer games bring it up to date when they load it
 _ALIKE = 0.14  # OKLab distance up to which a material may be the block of its name
 _MAX_MATERIALS = 65_535
-_EYE = (0.7, 1, 1)  # weights of OKLab: a hue that is off is seen before a lightness
 _GLOWS = 0.25  # from which a material is a light
 _WORLD = 384  # blocks from the bottom of a world to its top
 _STATE = re.compile(r"[a-z0-9_.\-]+:[a-z0-9_./\-]+(\[[^\[\]]*\])?")
@@ -55,7 +54,7 @@ _LIGHTS = [
 ]  # fmt: skip
 _GLASS = ["glass", *(dye + "_stained_glass" for dye in DYES)]
 _BY_NAME_ONLY = [
-    "sand", "red_sand", "gravel", "ice", "packed_ice", "blue_ice", "bedrock", "water", "bookshelf",
+    "sand", "red_sand", "gravel", "ice", "packed_ice", "blue_ice", "bedrock", "bookshelf",
     "barrel",
 ]  # fmt: skip
 _LEAVES = [wood + "_leaves" for wood in _OLD_WOODS if wood not in ("bamboo", "crimson", "warped")]
@@ -63,11 +62,11 @@ _MEANT = {
     "grass": "grass_block", "lawn": "grass_block", "earth": "dirt", "soil": "dirt", "snow": "snow_block",
     "moss": "moss_block", "leaf": "oak_leaves", "leaves": "oak_leaves", "wood": "oak_planks",
     "planks": "oak_planks", "bark": "oak_wood", "log": "oak_wood", "trunk": "oak_wood", "brick": "bricks",
-    "rock": "stone", "sea": "water", "river": "water", "pond": "water", "gold": "gold_block",
+    "rock": "stone", "gold": "gold_block",
     "iron": "iron_block", "quartz": "quartz_block", "lamp": "glowstone", "lantern": "glowstone",
     "straw": "hay_block", "thatch": "hay_block", "hay": "hay_block", "ash": "gravel",
 }  # fmt: skip
-_STATES = {"water": "[level=0]"}
+_WATERS = ("water", "sea", "ocean", "river", "lake", "pond")  # whatever their colour: the biome gives it
 _KEPT = "[persistent=true]"  # of leaves, which decay without
 
 
@@ -161,6 +160,8 @@ def block_of(material: Material) -> str:
 def _named(material: Material) -> str | None:
     """Return the block of a material's own name, if it looks like it."""
     name = fold_block(material.name)
+    if material.opacity < 1 and any(word.startswith(_WATERS) for word in name.split("_")):
+        return "minecraft:water[level=0]"
     name = _MEANT.get(name, name)
     known = {*_WHOLE, *_LIGHTS, *_GLASS, *_LEAVES, *_BY_NAME_ONLY}
     block = next((b for b in (name, f"{name}_block") if b in known), None)
@@ -168,17 +169,21 @@ def _named(material: Material) -> str | None:
     if block is None or look is None or (look.glow > 0) != (material.glow >= _GLOWS):
         return None
     apart = np.linalg.norm(np.subtract(*palettes.oklab([look.color, material.color])))
-    return (
-        f"minecraft:{block}{_STATES.get(block, _KEPT if block in _LEAVES else '')}"
-        if apart < _ALIKE
-        else None
-    )
+    return f"minecraft:{block}{_KEPT if block in _LEAVES else ''}" if apart < _ALIKE else None
 
 
 def _nearest(material: Material, blocks: tuple[str, ...]) -> str:
-    """Return the block of a list that looks most like a material."""
+    """Return the block of a list that looks most like a material.
+
+    Minecraft has few muted colours. A block that is too vivid or too dark is forgiven; one of another hue,
+    or a grey one where there should be colour, is not: blue slate is lapis rather than andesite.
+    """
     known, colors = _colors(blocks)
-    apart = (((colors - palettes.oklab([material.color])) * _EYE) ** 2).sum(axis=1)
+    wanted = palettes.oklab([material.color])[0]
+    lightness, *other = (colors - wanted).T
+    chroma = np.hypot(colors[:, 1], colors[:, 2]) - np.hypot(*wanted[1:])
+    hue = np.square(other).sum(axis=0) - chroma**2
+    apart = 0.5 * lightness**2 + np.where(chroma > 0, 0.4, 3.0) * chroma**2 + 3.0 * hue
     return f"minecraft:{known[int(apart.argmin())]}"
 
 
