@@ -183,7 +183,7 @@ def _nearest(material: Material, blocks: tuple[str, ...]) -> str:
     lightness, *other = (colors - wanted).T
     chroma = np.hypot(colors[:, 1], colors[:, 2]) - np.hypot(*wanted[1:])
     hue = np.square(other).sum(axis=0) - chroma**2
-    apart = 0.5 * lightness**2 + np.where(chroma > 0, 0.4, 3.0) * chroma**2 + 3.0 * hue
+    apart = 0.5 * lightness**2 + np.where(chroma > 0, 0.8, 3.0) * chroma**2 + 3.0 * hue
     return f"minecraft:{known[int(apart.argmin())]}"
 
 
