@@ -87,7 +87,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert names["image"].shape == (48, 64, 3)  # type: ignore[attr-defined]
-    assert (tmp_path / "garden.npz").exists()
+    assert (tmp_path / "garden.glb").exists()
 
 
 @pytest.mark.parametrize("name", ["chance", "expression", "shapes", "builder"])
