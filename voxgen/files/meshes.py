@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -95,19 +96,18 @@ def merged(found: list[Part]) -> Mesh:
 
 def welded(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the (p, 3) distinct lattice points of a mesh and (n, 4) which of them each quad has."""
-    points = mesh.corners.astype(np.int32)
-    low = points.min(axis=(0, 1))
-    shape = points.max(axis=(0, 1)) - low + 1
-    _, ny, nz = shape.tolist()
-    key = ((points[..., 0] - low[0]).astype(np.int64) * ny + points[..., 1] - low[1]) * nz
-    key += points[..., 2] - low[2]
-    used = np.zeros(int(np.prod(shape, dtype=np.int64)), bool)
+    columns = [mesh.corners[..., axis].astype(np.int32) for axis in range(3)]
+    low = [int(column.min()) for column in columns]
+    _, ny, nz = shape = [int(column.max()) - least + 1 for column, least in zip(columns, low, strict=True)]
+    key = ((columns[0] - low[0]) * np.int32(ny) + (columns[1] - low[1])) * np.int32(nz) + (
+        columns[2] - low[2]
+    )
+    used = np.zeros(math.prod(shape), bool)  # below 2^28 for 2^27 cells, so that a key fits
     used[key] = True
     number = np.cumsum(used, dtype=np.int32) - 1
-    where = np.flatnonzero(used)
-    row, z = np.divmod(where, nz)
+    row, z = np.divmod(np.flatnonzero(used), nz)
     x, y = np.divmod(row, ny)
-    return (np.stack([x, y, z], axis=-1) + low).astype(np.int32), number[key].astype(np.int32)
+    return (np.stack([x, y, z], axis=-1) + low).astype(np.int32), number[key]
 
 
 def palette_picture(palette: tuple[Material, ...]) -> NDArray[np.uint8]:
