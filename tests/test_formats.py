@@ -587,6 +587,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "no dimensions.schem": lambda: bomb(Width=None),
     "text for a number.schem": lambda: bomb(Width="wide"),
     "a number for a palette.schem": lambda: bomb(Palette=5),
+    "a place that is no number.nbt": lambda: nbt.write(
+        {
+            "size": [1, 1, 1],
+            "palette": [{"Name": "minecraft:stone"}],
+            "blocks": [{"pos": [float("nan"), 0.0, 0.0], "state": 0}],
+        }
+    ),
     "regions of nothing.litematic": lambda: nbt.write({"Regions": {"a": {}}}),
     "no regions.litematic": lambda: nbt.write({"Regions": {}}),
     "a level.nbt": lambda: nbt.write({"Data": {"LevelName": "World"}}),

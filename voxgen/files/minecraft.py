@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from voxgen.errors import FileError
 from voxgen.files import litematic, mcstructure, nbt, schem, schematic, structure
 from voxgen.scene import Scene
@@ -35,7 +37,8 @@ def read(data: bytes, title: str) -> Scene:
         )
         raise FileError(f"a Minecraft file of another kind: it holds {held or 'nothing'}", hint)
     try:
-        return reader(tree, title)
+        with np.errstate(invalid="ignore"):  # numbers that should be whole and are none
+            return reader(tree, title)
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         said = "a tag holds another kind of thing than it should"
         if isinstance(error, KeyError):
