@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import voxgen
-from voxgen import files
+from voxgen import cli, files
 from voxgen.errors import FileError, UsageError
 from voxgen.files import blocks, glb, gox, meshes, minecraft, nbt, palettes, qb, schematic, space, vox
 from voxgen.scene import AIR, Material, Scene, VoxelGrid
@@ -449,6 +449,35 @@ def test_options_belong_to_one_format(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             files.save(flag(), tmp_path / path, **options)
         assert not (tmp_path / path).exists() or path == "a.schem"
+
+
+def test_export_writes_several_files_and_says_what_is_lost(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = str(files.save(flag(), folder / "flag.json"))
+    assert cli.run(["export", source, "flag.schem", "flag.stl", "flag.vox", "--schem-version", "3"]) == 0
+    said = capsys.readouterr()
+    assert said.out.split() == ["flag.schem", "flag.stl", "flag.vox"]
+    assert said.err == "voxgen: flag.stl: .stl is the bare shape; colours and materials are left out\n"
+    assert "Schematic" in nbt.read((folder / "flag.schem").read_bytes(), "Minecraft")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["flag.vox", "--manifold"], 2, "manifold is an option of .stl"),
+        (["flag.glb", "--schem-version", "3"], 2, "schem version is an option of .schem"),
+        (["flag.schem", "--schem-version", "1"], 2, "schem version is 2 or 3, not 1"),
+        (["flag.vox", "flag.xyz"], 6, "known are .binvox, .glb"),
+    ],
+)
+def test_export_refuses_before_anything_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], args: list[str], code: int, words: str
+) -> None:
+    files.save(flag(), folder / "flag.json")
+    assert cli.run(["export", "flag.json", *args]) == code
+    assert words in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["flag.json"]
 
 
 # --------------------------------------------------------------------------- Goxel

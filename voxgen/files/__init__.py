@@ -139,7 +139,8 @@ def check_options(options: Mapping[str, int], paths: list[Path]) -> None:
         if ending not in (path.suffix.lower() for path in paths):
             raise UsageError(f"{name.replace('_', ' ')} is an option of {ending}", "leave it out")
         if value not in values:
-            raise UsageError(f"{name} is {' or '.join(map(str, values))}, not {value}", "choose one of them")
+            known = " or ".join(map(str, values))
+            raise UsageError(f"{name.replace('_', ' ')} is {known}, not {value}", "choose one of them")
 
 
 def read_bytes(path: Path) -> bytes:
