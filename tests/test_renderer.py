@@ -262,7 +262,7 @@ def test_a_picture_in_tiles_is_the_same_picture(monkeypatch: pytest.MonkeyPatch)
 
 @needs_driver
 def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
-    from voxgen.picture.lightmap import SOFT, SUN, lattice
+    from voxgen.picture.lattice import SOFT, SUN, lattice
     from voxgen.picture.stage import Stage
 
     stage = Stage(scene_of(village(), "night"), None, None, SMALL)

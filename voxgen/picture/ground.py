@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.picture.camera import Camera
-from voxgen.picture.lightmap import SOFT, SUN, Baker, Floats, Volume
+from voxgen.picture.lattice import SOFT, SUN, Floats
 from voxgen.picture.sky import Sky
+
+if TYPE_CHECKING:
+    from voxgen.picture.lightmap import Baker, Volume
 
 SOFT_SIDE, SOFT_SAMPLES = 112, 64  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.scene import Indices, Mesh, VoxelGrid
+from voxgen.errors import RenderError
+from voxgen.scene import Indices, Material, Mesh, VoxelGrid
+
+if TYPE_CHECKING:
+    from voxgen.picture.camera import Camera
 
 NORMALS = np.array([[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, -1], [0, 0, 1]])
 # the other two axes of each face, so that (axis, first, second) is right-handed
@@ -69,6 +73,36 @@ def exposed(grid: VoxelGrid) -> Faces:
     voxel = np.concatenate(sides)
     material: Indices = grid.indices[voxel[:, 0], voxel[:, 1], voxel[:, 2]]
     return Faces(voxel, direction_of, material)
+
+
+def towards(faces: Faces, camera: Camera) -> NDArray[np.bool_]:
+    """Which faces turn their front to the camera."""
+    if camera.parallel:
+        return np.asarray((NORMALS @ camera.back > 0)[faces.direction])
+    axis, side = faces.direction >> 1, faces.direction & 1
+    plane = np.take_along_axis(faces.voxel, axis[:, None], axis=1)[:, 0] + side
+    beyond = camera.eye[axis] - plane
+    return np.asarray(np.where(side == 1, beyond > 0, beyond < 0))
+
+
+def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the occupied part of a grid with only the materials it uses, its low corner, those materials.
+
+    Raises RenderError when nothing is occupied.
+    """
+    if not grid.indices.any():
+        raise RenderError("the scene is empty", "nothing was built, so there is nothing to draw")
+    low, high = grid.bounds()
+    box = grid.indices[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+    present = np.zeros(len(grid.palette), bool)
+    for layer in box:
+        present[layer] = True
+    present[0] = True
+    used = np.flatnonzero(present)
+    number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
+    number[used] = np.arange(len(used))
+    palette: tuple[Material, ...] = tuple(grid.palette[i] for i in used)
+    return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
 
 
 def culled(grid: VoxelGrid, *, occlusion: bool = False) -> Mesh:

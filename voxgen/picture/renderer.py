@@ -24,7 +24,7 @@ from voxgen.scene import Light, Scene, View
 if TYPE_CHECKING:
     import pyvista
 
-    from voxgen.picture.stage import Shots
+    from voxgen.picture.tone import Shots
 
 Floats = NDArray[np.float32]
 

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.errors import RenderError
 from voxgen.picture import camera as cameras
 from voxgen.picture import screen, sky
 from voxgen.picture.camera import Camera
 from voxgen.picture.ground import Ground, bake_ground
-from voxgen.picture.lightmap import Baker, Floats, Volume, atlas, light_faces
-from voxgen.picture.mesher import CORNERS, NORMALS, Faces, exposed
-from voxgen.scene import Light, Material, Scene, View, VoxelGrid
+from voxgen.picture.lattice import Floats
+from voxgen.picture.lightmap import Baker, Volume, atlas, light_faces
+from voxgen.picture.mesher import CORNERS, NORMALS, Faces, cropped, exposed, towards
+from voxgen.picture.tone import Shots
+from voxgen.scene import Light, Scene, View
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
 SEAM = 0.16  # how much darker the seams between large voxels are
 MAX_TEXELS = 16_000_000  # of all light maps together: 256 MB
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shots:
-    """What the camera saw, each averaged over the samples of a pixel, row 0 at the top.
-
-    scene: (H, W, 4), bounded radiance c / (1 + max c) times cover, and cover.
-    ground: (H, W, 3), light relative to open ground, or None where no ground is seen.
-    glow: (H, W, 4), as scene, of what glows alone, or None.
-    """
-
-    scene: Floats
-    ground: Floats | None
-    glow: Floats | None
 
 
 class Stage:
@@ -102,9 +89,9 @@ class Stage:
 
     def visible(self, edge: int) -> NDArray[np.intp]:
         """Return the rows of the opaque faces that own a sample, and of all translucent ones towards it."""
-        towards = np.flatnonzero(_towards(self.faces, self.camera))
-        opaque = self.volume.opacity[self.faces.material[towards]] >= 1
-        solid = towards[opaque]
+        front = np.flatnonzero(towards(self.faces, self.camera))
+        opaque = self.volume.opacity[self.faces.material[front]] >= 1
+        solid = front[opaque]
         number = np.arange(1, len(solid) + 1)
         coords = np.repeat(np.stack([number & 4095, number >> 12], -1)[:, None, :], 4, axis=1)
         mesh = quads(self.faces.pick(solid), coords)
@@ -112,7 +99,7 @@ class Stage:
         for image, _, _ in self.tiles([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], edge):
             low, high = ((image[..., channel] + np.float32(0.5)).astype(np.int32) for channel in (0, 1))
             seen[low + (high << 12)] = True
-        return np.concatenate([solid[seen[1:]], towards[~opaque]])
+        return np.concatenate([solid[seen[1:]], front[~opaque]])
 
     def actors(self, faces: Faces, radiance: Floats) -> list[Any]:
         """Return the quads of the scene: matt, metal, and translucent ones from back to front."""
@@ -232,26 +219,6 @@ def corners_of(faces: Faces) -> Floats:
     return (faces.voxel[:, None, :] + CORNERS[faces.direction]).astype(np.float32)
 
 
-def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.intp]]:
-    """Return the occupied part of a grid with only the materials it uses, its low corner, those materials.
-
-    Raises RenderError when nothing is occupied.
-    """
-    if not grid.indices.any():
-        raise RenderError("the scene is empty", "nothing was built, so there is nothing to draw")
-    low, high = grid.bounds()
-    box = grid.indices[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
-    present = np.zeros(len(grid.palette), bool)
-    for layer in box:
-        present[layer] = True
-    present[0] = True
-    used = np.flatnonzero(present)
-    number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
-    number[used] = np.arange(len(used))
-    palette: tuple[Material, ...] = tuple(grid.palette[i] for i in used)
-    return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
-
-
 def _matt(faces: Faces, radiance: Floats, seam: float = 0.0) -> Any:
     """Return faces that show their light map, with seams between voxels."""
     image, coords = atlas(radiance, faces.direction)
@@ -260,16 +227,6 @@ def _matt(faces: Faces, radiance: Floats, seam: float = 0.0) -> Any:
     actor = screen.paint(quads(faces, coords), screen.shader("faces"), main, {"lightmap": lightmap})
     screen.set_uniforms(actor, {"seam": seam})
     return actor
-
-
-def _towards(faces: Faces, camera: Camera) -> NDArray[np.bool_]:
-    """Which faces turn their front to the camera."""
-    if camera.parallel:
-        return np.asarray((NORMALS @ camera.back > 0)[faces.direction])
-    axis, side = faces.direction >> 1, faces.direction & 1
-    plane = np.take_along_axis(faces.voxel, axis[:, None], axis=1)[:, 0] + side
-    beyond = camera.eye[axis] - plane
-    return np.asarray(np.where(side == 1, beyond > 0, beyond < 0))
 
 
 def _averaged(image: Floats, edge: int) -> Floats:

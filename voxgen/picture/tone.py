@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,20 @@ VIVIDNESS = 1.04
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _MIXED = ((1 - 3 * MIX) * np.eye(3) + MIX).astype(np.float32)
 _UNMIXED = np.linalg.inv(_MIXED).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shots:
+    """What the camera saw, each averaged over the samples of a pixel, row 0 at the top.
+
+    scene: (H, W, 4), bounded radiance c / (1 + max c) times cover, and cover.
+    ground: (H, W, 3), light relative to open ground, or None where no ground is seen.
+    glow: (H, W, 4), as scene, of what glows alone, or None.
+    """
+
+    scene: Image
+    ground: Image | None
+    glow: Image | None
 
 
 def to_linear(srgb: NDArray[Any]) -> NDArray[Any]:
