@@ -47,9 +47,7 @@ class Easel:
         self.sky = sky.resolve(chosen, cameras.aim(view)[0])
         self.faces = exposed(grid)
         self.room = Room(grid, self.faces, self.sky)
-        nx, ny, nz = grid.size
-        voxel = self.faces.voxel.astype(np.int64)
-        self.key = ((self.faces.direction * nx + voxel[:, 0]) * ny + voxel[:, 1]) * nz + voxel[:, 2]
+        self.key = self._key(self.faces.voxel, self.faces.direction)  # rises: faces are sorted so
 
     def shoot(self, quality: dict[str, int]) -> Shots:
         """Cast the light on what is seen, and paint it; quality is explained in renderer.py."""
@@ -109,12 +107,16 @@ class Easel:
         glint = np.clip((way @ sky.sun - 0.9985) / 0.0013, 0, 1)[:, None]
         seen += (sky.sun_light * 4 * glint * glint * (3 - 2 * glint)).astype(np.float32)
         on = np.flatnonzero(hits.direction >= 0)
-        _, ny, nz = room.shape
-        cell = hits.cell[on].astype(np.int64)
-        key = ((hits.direction[on] * room.shape[0] + cell[:, 0]) * ny + cell[:, 1]) * nz + cell[:, 2]
-        row = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
+        row = np.searchsorted(self.key, self._key(hits.cell[on], hits.direction[on]))
+        row = np.minimum(row, len(self.key) - 1)
         seen[on] = room.radiance[row + 1] + room.emission[self.faces.material[row]]
         return seen * hits.tint
+
+    def _key(self, cell: NDArray[Any], direction: NDArray[Any]) -> NDArray[np.int64]:
+        """Number the faces of cells (n, 3)."""
+        x, y, z = (cell[:, axis].astype(np.int64) for axis in range(3))
+        nx, ny, nz = self.room.shape
+        return ((direction.astype(np.int64) * nx + x) * ny + y) * nz + z
 
 
 class Sight:

@@ -87,14 +87,15 @@ class Space:
         end = np.maximum(a, b).min(axis=0)
         if limit is not None:
             end = np.minimum(end, limit)
-        ray = np.flatnonzero(t < end)
-        o, d, inverse, t, end = o[:, ray], d[:, ray], inverse[:, ray], t[ray], end[ray]
         ahead = (d > 0).astype(np.float32)
+        ray = np.flatnonzero(t < end)
+        state = np.concatenate([o, d, inverse, ahead, [t, end]])[:, ray]
         medium = np.zeros(len(ray), self.material.dtype) if within is None else within[ray]
         sx, sy, _ = self.strides
         for _ in range(4096):
             if not len(ray):
                 return
+            o, d, inverse, ahead, (t, end) = state[:3], state[3:6], state[6:9], state[9:12], state[12:]
             cell = np.floor(o + d * t)
             x, y, z = cell.astype(np.int32)
             at = x * sx + y * sy + z + (sx + sy + 1)
@@ -106,17 +107,18 @@ class Space:
             else:
                 done = self.material[at] != medium
             if done.any():
-                self._store(done, ray, cell, o, inverse, ahead, hits)
+                self._store(np.flatnonzero(done), ray, cell, state, hits)
             radius = np.where(code < CLEAR, code, 0).astype(np.float32)
-            side = cell - radius + ahead * (2 * radius + 1)
+            side = ahead * (2 * radius + 1)
+            side += cell - radius
             side -= o
             side *= inverse
-            t = np.maximum(np.minimum(np.minimum(side[0], side[1]), side[2]), t + np.float32(8 * NUDGE))
+            t += np.float32(8 * NUDGE)  # at least, where rounding holds a ray back
+            np.maximum(np.minimum(np.minimum(side[0], side[1]), side[2]), t, out=t)
             t += np.float32(NUDGE)
-            stay = ~done & (t < end)
-            if stay.sum() < 0.9 * len(stay) or done.any():
-                ray, o, d, inverse, t = ray[stay], o[:, stay], d[:, stay], inverse[:, stay], t[stay]
-                end, ahead, medium = end[stay], ahead[:, stay], medium[stay]
+            stay = np.flatnonzero(~done & (t < end))
+            if len(stay) < len(ray):
+                ray, state, medium = ray[stay], state.take(stay, axis=1), medium[stay]
 
     def _tinted(
         self, ray: NDArray[np.intp], at: Ints, code: NDArray[np.uint8], medium: Indices, hits: Hits
@@ -128,19 +130,13 @@ class Space:
         return now
 
     def _store(
-        self,
-        done: NDArray[np.bool_],
-        ray: NDArray[np.intp],
-        cell: Floats,
-        o: Floats,
-        inverse: Floats,
-        ahead: Floats,
-        hits: Hits,
+        self, done: NDArray[np.intp], ray: NDArray[np.intp], cell: Floats, state: Floats, hits: Hits
     ) -> None:
         """Write down the rays that are done: they came in through the side they reached last."""
-        rows = ray[done]
-        entry = (cell[:, done] + (1 - ahead[:, done]) - o[:, done]) * inverse[:, done]
+        rows, (o, inverse, ahead) = ray[done], (state[k : k + 3, done] for k in (0, 6, 9))
+        cell = cell[:, done]
+        entry = (cell + (1 - ahead) - o) * inverse
         axis = entry.argmax(axis=0)
-        hits.cell[rows] = cell[:, done].T
-        hits.direction[rows] = 2 * axis + 1 - np.take_along_axis(ahead[:, done], axis[None], axis=0)[0]
+        hits.cell[rows] = cell.T
+        hits.direction[rows] = 2 * axis + 1 - np.take_along_axis(ahead, axis[None], axis=0)[0]
         hits.reach[rows] = np.take_along_axis(entry, axis[None], axis=0)[0]

@@ -165,36 +165,37 @@ class _Sweep:
 
     def entered(self, layers: _Layers) -> Ints:
         """Return the face (n,), numbered from 1, through which the line enters each cell; 0 is none."""
-        return self._faces(layers, -self.way, layers.cell[self.axis])
+        return self._faces(layers, -self.way, 0)
 
     def left(self, layers: _Layers) -> Ints:
         """Return the face through which the line leaves each cell."""
-        return self._faces(layers, self.way, layers.cell[self.axis] + int(self.sign))
+        return self._faces(layers, self.way, int(self.sign))
 
-    def _faces(self, layers: _Layers, towards: NDArray[np.float64], layer: Ints) -> Ints:
+    def _faces(self, layers: _Layers, towards: NDArray[np.float64], step: int) -> Ints:
         """Pick the face that looks `towards`: a side that the line has just moved over, or the layer's own."""
         sides = [layers.rows[2 * a + (towards[a] > 0)] for a in range(3)]
         own, (b, c) = sides[self.axis], (sides[a] for a in self.across)
+        layer = np.arange(len(layers.start) - 1) + step
         before, now = self.moved(layer - int(self.sign)), self.moved(layer)
-        over_b, over_c = (x != y for x, y in zip(before, now, strict=True))
+        count = np.diff(layers.start)
+        over_b, over_c = (np.repeat(x != y, count) for x, y in zip(before, now, strict=True))
         best = np.where(own > 0, own, np.maximum(b, c))
         best = np.where(over_c & (c > 0), c, best)
         return np.asarray(np.where(over_b & (b > 0), b, best), np.int32)
 
     def shares(self, layer: Ints, direction: NDArray[np.uint8]) -> Floats:
         """How near the line comes to each corner of a face (n, 4): 1 at the corner itself, 0 at the others."""
-        out = np.zeros((len(layer), 4), np.float32)
+        low = int(layer.min(initial=0))
+        k = np.arange(low, int(layer.max(initial=0)) + 1)
+        table = np.zeros((3, len(k), 4), np.float32)
         for normal_axis in range(3):
-            rows = np.flatnonzero(direction >> 1 == normal_axis)
-            k = layer[rows]
             progress = self.sign * (k + 0.5) - (0.5 if normal_axis == self.axis else 0.0)
-            place = {self.axis: np.float64(0.5)}
+            place = {self.axis: np.full(len(k), 0.5)}
             for a, f, s, m in zip(self.across, self.shift, self.slope, self.moved(k), strict=True):
                 place[a] = np.clip(f + s * progress - m, 0, 1)
             u, v = (place[tangent] for tangent in TANGENTS[normal_axis])
-            for corner, (near_u, near_v) in enumerate(((1 - u, 1 - v), (1 - u, v), (u, 1 - v), (u, v))):
-                out[rows, corner] = near_u * near_v
-        return out
+            table[normal_axis] = np.stack([(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v], axis=-1)
+        return table[direction >> 1, layer - low]
 
 
 def sphere(count: int) -> NDArray[np.float64]:
