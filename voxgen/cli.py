@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from voxgen import __version__
-from voxgen.errors import FileError, RenderError, ReplyError, UsageError, VoxgenError
+from voxgen.errors import FileError, ReplyError, UsageError, VoxgenError
 
 if TYPE_CHECKING:
     from voxgen.language.builder import Limits
@@ -96,6 +96,9 @@ Light = Annotated[
     str | None, typer.Option(help="day, sunset, night, overcast or studio; the scene's own if not given.")
 ]
 Quality = Annotated[str, typer.Option(help="draft, good or best.")]
+Renderer = Annotated[
+    str, typer.Option(help="auto, gl or soft: with OpenGL where it works, or in plain numpy on any machine.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="End with exit code 4 if anything had to be repaired.")
 ]
@@ -128,6 +131,7 @@ def make(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    renderer: Renderer = "auto",
     seed: Seed = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
@@ -148,7 +152,7 @@ def make(
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     if not no_picture:
-        _check_screen()  # before a model is paid
+        renderer = _check_screen(renderer, say)  # before a model is paid
         _check_look(view, light, quality, pixels)
     with _progress(quiet) as (on_text, on_reasoning):
         scene = maker.make(
@@ -169,7 +173,7 @@ def make(
     if not no_picture:
         beside = Path(scene.origin["files"][-1]).with_suffix(".png")
         target = output if output is not None and (str(output) == "-" or output.suffix) else beside
-        _draw(scene, target, pixels, view, light, quality, quiet)
+        _draw(scene, target, pixels, view, light, quality, quiet, renderer)
     _report(_about(scene, target), str(target) == "-", as_json)
     _strictly(strict, _repaired(scene))
 
@@ -182,6 +186,7 @@ def render(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -193,7 +198,7 @@ def render(
     pixels = _pixels(size)
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
-    _check_screen()
+    renderer = _check_screen(renderer, say)
     _check_look(view, light, quality, pixels)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
@@ -202,7 +207,7 @@ def render(
         scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, view, light, quality, quiet)
+        _draw(scene, target, pixels, view, light, quality, quiet, renderer)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
@@ -261,6 +266,7 @@ def export(
             metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
         ),
     ],
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -280,8 +286,8 @@ def export(
         sys.stdout.buffer.write(files.text.write(scene))
         return
     if target.suffix.lower() == ".png":
-        _check_screen()
-        _draw(scene, target, (1280, 960), None, None, "good", quiet)
+        renderer = _check_screen(renderer, say)
+        _draw(scene, target, (1280, 960), None, None, "good", quiet, renderer)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -319,7 +325,7 @@ def gallery(
     """Redraw every picture of a gallery and its index, or check them."""
     from voxgen import gallery as galleries
 
-    _check_screen()
+    _check_screen("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
     differing = []
     with typer.progressbar(
@@ -434,12 +440,14 @@ def _load(source: Path, limit: list[str] | None) -> Scene:
 # --------------------------------------------------------------------------- doing and telling
 
 
-def _check_screen() -> None:
-    from voxgen.picture import driver
+def _check_screen(renderer: str, say: Callable[[str], None]) -> str:
+    """Return what will draw, gl or soft; say in one line where it could be better."""
+    from voxgen.picture import renderer as renderers
 
-    missing = driver.probe().missing
+    chosen, missing = renderers.choose(renderer)
     if missing:
-        raise RenderError("no picture can be drawn on this machine", missing)
+        say(f"drawing without OpenGL, slower and a little plainer: {missing}")
+    return chosen
 
 
 def _check_look(view: str | None, light: str | None, quality: str, size: tuple[int, int]) -> None:
@@ -464,13 +472,14 @@ def _draw(
     light: str | None,
     quality: str,
     quiet: bool,
+    renderer: str,
 ) -> None:
     from voxgen import files
     from voxgen.files import png
-    from voxgen.picture import renderer
+    from voxgen.picture.renderer import draw
 
     with _busy(f"drawing {_printable(scene.title)[:60]}", quiet):
-        image = renderer.draw(scene, size=size, view=view, light=light, quality=quality)
+        image = draw(scene, size=size, view=view, light=light, quality=quality, renderer=renderer)
     data = png.encode(image, scene)
     if str(target) == "-":
         sys.stdout.buffer.write(data)

@@ -68,6 +68,9 @@ class Easel:
             seen = plane if self.sees_ground() else None
             yield Sight(self, quality["edge"]).paint(rows, light, seen)
 
+    def close(self) -> None:
+        """Do nothing: there is no window."""
+
     def turn(self, view: str | View) -> None:
         """Look from somewhere else; the sun stays."""
         self.camera = cameras.fit(self.outline, view, self.size)
@@ -323,7 +326,9 @@ class Sight:
         side = len(plane.light)
         x = np.arange(width) + 0.5
         for row in range(height):
-            start, way = self.easel.camera.rays(2 * x / width - 1, np.full(width, 1 - 2 * (row + 0.5) / height))
+            start, way = self.easel.camera.rays(
+                2 * x / width - 1, np.full(width, 1 - 2 * (row + 0.5) / height)
+            )
             reach = -start[:, 2] / np.minimum(way[:, 2], -1e-6)
             spot = start[:, :2] + way[:, :2] * reach[:, None] - plane.center.astype(np.float32)
             at = (spot / np.float32(plane.reach) + 1) * np.float32(0.5 * (side - 1))

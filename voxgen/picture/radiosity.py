@@ -99,7 +99,9 @@ class Room:
         light = np.zeros((len(points), 3), np.float32)
         light[wanted] = np.float32(np.pi) * self._swept(takers, self.ways)
         if self.lamps:
-            light[wanted] += self.lamplight(points[wanted], spacing, max(1, samples // 8 // self.sky.lamp_every))
+            light[wanted] += self.lamplight(
+                points[wanted], spacing, max(1, samples // 8 // self.sky.lamp_every)
+            )
         return light
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
@@ -132,7 +134,9 @@ class Room:
         for number in range(rays):
             noise = Noise(points, number + 1000)
             spot = self.spots(points, spacing, noise) + normal * OFF
-            chosen, target, total, gain, way, reach = (np.zeros(s, np.float32) for s in _reservoir(len(points)))
+            chosen, target, total, gain, way, reach = (
+                np.zeros(s, np.float32) for s in _reservoir(len(points))
+            )
             for _ in range(CANDIDATES):
                 lamp, weight = self.lamps.pick(choice, noise)
                 to = self.lamps.place(lamp, noise) - spot
@@ -231,7 +235,9 @@ class Room:
         through = np.broadcast_to(np.where(opacity < 1, 1 - opacity, 0), self.radiance.shape).copy()
         through[0] = 1
         shown = np.where(opacity < 1, opacity * self.radiance, self.radiance)
-        return self.sweeper.gather(takers, sphere(ways), lambda w: self._sky(w[None])[0], shown, through, corners)
+        return self.sweeper.gather(
+            takers, sphere(ways), lambda w: self._sky(w[None])[0], shown, through, corners
+        )
 
     def _sky(self, way: NDArray[np.float64]) -> Floats:
         return sky_radiance(self.sky, way)
@@ -295,7 +301,9 @@ class Lamps:
         running = np.cumsum(self.strength.astype(np.float64))
         before = np.concatenate([[0.0], running])[self.first]
         cluster = np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(rows)))
-        self.within = cluster + (running - before[cluster]) / self.power[cluster]  # rises through all clusters
+        self.within = (
+            cluster + (running - before[cluster]) / self.power[cluster]
+        )  # rises through all clusters
 
     def __len__(self) -> int:
         return len(self.strength)

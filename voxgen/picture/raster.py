@@ -92,9 +92,7 @@ def outlines(faces: Faces, camera: Camera, size: tuple[int, int], edge: int) -> 
     corners = camera.project_each(faces.voxel[:, None, :] + CORNERS[faces.direction])
     x = (corners[..., 0] + 1) * (0.5 * size[0] * edge)
     y = (1 - corners[..., 1]) * (0.5 * size[1] * edge)
-    left, right = (
-        (np.full((4, len(x)), sign * np.inf), np.zeros((4, len(x)))) for sign in (-1, 1)
-    )
+    left, right = ((np.full((4, len(x)), sign * np.inf), np.zeros((4, len(x)))) for sign in (-1, 1))
     for corner in range(4):
         follower = (corner + 1) % 4
         falls = y[:, follower] > y[:, corner]

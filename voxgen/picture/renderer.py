@@ -1,11 +1,11 @@
-"""Scene → picture: path-traced light on textured quads, drawn off screen by PyVista's VTK.
+"""Scene → picture: path-traced light on textured quads, drawn off screen by PyVista's VTK, or without it.
 
     grid ─exposed─▶ faces ─visible─▶ those in sight
          ─light_faces─▶ light maps ─photograph─▶ Shots ─develop─▶ uint8
 
 Solid faces carry their light map as a texture. Water, glass and metal add a mirrored ray a pixel. The
 ground is a plane that only takes shadow and lamp light. VTK is imported only after `probe` found a
-driver: without one it would end the process.
+driver: without one it would end the process, and painter.py draws the same in numpy.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from voxgen.scene import Light, Scene, View
 if TYPE_CHECKING:
     import pyvista
 
+    from voxgen.picture.painter import Easel
+    from voxgen.picture.stage import Stage
     from voxgen.picture.tone import Shots
 
 Floats = NDArray[np.float32]
 
+RENDERERS = ("auto", "gl", "soft")
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
 SHADE = 0.46  # power of the ground's light on the sRGB background: a little above the 1 / 2.4 of nature
 # sun: samples of the sun at each point; soft: at most so many of everything else
@@ -50,8 +53,21 @@ QUALITIES: dict[str, dict[str, int]] = {
 
 
 def probe() -> str | None:
-    """Return None when a picture can be made on this machine, else one line that says what is missing."""
+    """Return None when OpenGL can draw on this machine, else one line that says what is missing."""
     return driver.probe().missing
+
+
+def choose(renderer: str = "auto") -> tuple[str, str | None]:
+    """Return "gl" or "soft" for one of RENDERERS, and what is missing where "auto" has to do without GL.
+
+    Raises UsageError for another name, RenderError for "gl" where there is no driver.
+    """
+    if renderer not in RENDERERS:
+        raise UsageError(f"{renderer[:40]!r} is not a renderer", f"one of {', '.join(RENDERERS)}")
+    missing = None if renderer == "soft" else probe()
+    if renderer == "gl" and missing is not None:
+        raise RenderError("OpenGL cannot draw on this machine", missing)
+    return ("gl", None) if renderer != "soft" and missing is None else ("soft", missing)
 
 
 def draw(
@@ -62,24 +78,23 @@ def draw(
     view: str | View | None = None,
     quality: str = "good",
     background: str | None = None,
+    renderer: str = "auto",
 ) -> NDArray[np.uint8]:
     """Draw a scene: (H, W, 3) uint8 sRGB, row 0 at the top.
 
     size: width and height in pixels. light: a name of LIGHTS or a Light; None is the scene's own.
     view: a name of camera.VIEWS, "AZ,EL[,ZOOM]" or a View; None is the scene's own. quality: draft,
-    good or best. background: "#rrggbb" instead of the light's sky. The same call gives the same bytes.
-    Raises UsageError for an argument out of range, RenderError when the scene is empty or this machine
-    has no driver to draw with.
+    good or best. background: "#rrggbb" instead of the light's sky. renderer: "gl", "soft" (numpy, on any
+    machine) or "auto", which is gl where there is a driver for it. The same call gives the same bytes.
+    Raises UsageError for an argument out of range, RenderError when the scene is empty, or when "gl" was
+    asked for and this machine has no driver.
     """
     steps, size, backdrop = _quality(quality), check_size(size), _color(background)
     if isinstance(view, str):
         camera.parse(view)
-    _start()
-    from voxgen.picture.stage import Stage
-
-    stage = Stage(scene, light, view, size)
+    stage = _stage(renderer)(scene, light, view, size)
     shots = stage.shoot(steps)
-    stage.baker.close()
+    stage.close()
     return develop(shots, stage.sky, backdrop)
 
 
@@ -91,6 +106,7 @@ def draw_views(
     light: str | Light | None = None,
     quality: str = "good",
     background: str | None = None,
+    renderer: str = "auto",
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw a scene from several sides, one picture a view as `draw` would, its light traced only once.
 
@@ -102,13 +118,10 @@ def draw_views(
         camera.aim(view)
     if not views:
         return
-    _start()
-    from voxgen.picture.stage import Stage
-
-    stage = Stage(scene, light, views[0], size)
+    stage = _stage(renderer)(scene, light, views[0], size)
     for shots in stage.shoot_all(views, steps):
         yield develop(shots, stage.sky, backdrop)
-    stage.baker.close()
+    stage.close()
 
 
 def to_pyvista(
@@ -118,10 +131,10 @@ def to_pyvista(
 
     Show them with `plotter.add_mesh(mesh, texture=texture, lighting=False)`; positions are the grid's
     cells, and the cell array "material" holds palette indices. The sun stands where it flatters the
-    scene's own view. Raises as `draw` does.
+    scene's own view. Raises as `draw` does with renderer="gl".
     """
     steps = _quality(quality)
-    _start()
+    choose("gl")
     import pyvista
 
     from voxgen.picture.lightmap import atlas
@@ -129,7 +142,7 @@ def to_pyvista(
 
     stage = Stage(scene, light, None, (1280, 960))
     radiance = stage.radiance(stage.faces, {**steps, "parts": min(steps["parts"], 4)})
-    stage.baker.close()
+    stage.close()
     image, coords = atlas(tone.tone_map(radiance * np.float32(stage.sky.exposure)), stage.faces.direction)
     points: Any = (corners_of(stage.faces) + stage.low.astype(np.float32)).reshape(-1, 3)
     faces: Any = np.arange(len(points)).reshape(-1, 4)
@@ -170,11 +183,15 @@ def _unbounded(image: Floats) -> Floats:
     return np.asarray(color / np.maximum(1 - tone.peak(color), np.float32(1e-3)), np.float32)
 
 
-def _start() -> None:
-    """Raise RenderError unless VTK will find a driver."""
-    missing = probe()
-    if missing is not None:
-        raise RenderError("no picture can be drawn on this machine", missing)
+def _stage(renderer: str) -> type[Stage] | type[Easel]:
+    """Return what draws: the one place where the two ways part."""
+    if choose(renderer)[0] == "gl":
+        from voxgen.picture.stage import Stage
+
+        return Stage
+    from voxgen.picture.painter import Easel
+
+    return Easel
 
 
 def _quality(name: str) -> dict[str, int]:

@@ -59,6 +59,10 @@ class Stage:
             seen = plane if self.sees_ground() else None
             yield self.expose(self.faces.pick(rows), radiance[rows], seen, quality["edge"])
 
+    def close(self) -> None:
+        """Give the window back."""
+        self.baker.close()
+
     def turn(self, view: str | View) -> None:
         """Look from somewhere else; the sun stays."""
         self.camera = cameras.fit(self.outline, view, self.size)

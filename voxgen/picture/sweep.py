@@ -147,13 +147,17 @@ class _Sweep:
         self.slope = way[self.across] / abs(way[self.axis])
         moved = self.moved(np.array([-1, shape[self.axis]]))
         self.low = [-1 - int(m.max()) for m in moved]
-        self.width = [shape[a] - int(m.min()) + 1 - low for a, m, low in zip(self.across, moved, self.low, strict=True)]
+        self.width = [
+            shape[a] - int(m.min()) + 1 - low for a, m, low in zip(self.across, moved, self.low, strict=True)
+        ]
         self.size = self.width[0] * self.width[1]
 
     def moved(self, layer: NDArray[np.int32]) -> list[Ints]:
         """How many cells a line has moved across, by layer, along each of the other axes."""
         progress = self.sign * (layer + 0.5)
-        return [np.floor(f + s * progress).astype(np.int32) for f, s in zip(self.shift, self.slope, strict=True)]
+        return [
+            np.floor(f + s * progress).astype(np.int32) for f, s in zip(self.shift, self.slope, strict=True)
+        ]
 
     def lines(self, cell: tuple[Ints, ...] | Ints, layer: Ints) -> Ints:
         """Return the line (n,) through each cell; `size` stands for all those that miss the grid."""
