@@ -14,6 +14,7 @@ from voxgen.picture.sky import Sky
 
 if TYPE_CHECKING:
     from voxgen.picture.lightmap import Baker, Volume
+    from voxgen.picture.radiosity import Room
 
 SOFT_SIDE, SOFT_SAMPLES = 112, 64  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl
@@ -38,7 +39,12 @@ class Ground:
 
 
 def bake_ground(
-    baker: Baker, volume: Volume, camera: Camera | None, sky: Sky, side: int, samples: dict[str, int]
+    baker: Baker | Room,
+    volume: Volume | Room,
+    camera: Camera | None,
+    sky: Sky,
+    side: int,
+    samples: dict[str, int],
 ) -> Ground:
     """Trace the light on the ground around a scene, or only what a camera sees of it.
 
@@ -62,8 +68,8 @@ def bake_ground(
 
 
 def _baked(
-    baker: Baker,
-    volume: Volume,
+    baker: Baker | Room,
+    volume: Volume | Room,
     camera: Camera | None,
     center: NDArray[np.float64],
     reach: float,
@@ -88,7 +94,7 @@ def _baked(
     return _filled(light.reshape(side, side, 3), ~covered)
 
 
-def _covered(volume: Volume, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which columns (x, y) an opaque voxel of the lowest layer stands on: (len(y), len(x))."""
     nx, ny = volume.shape[:2]
     inside = ((x >= 0) & (x < nx))[None, :] & ((y >= 0) & (y < ny))[:, None]

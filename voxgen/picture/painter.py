@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from voxgen.picture import camera as cameras
 from voxgen.picture import raster, sky
 from voxgen.picture.ground import Ground, bake_ground
+from voxgen.picture.lamps import OFF
 from voxgen.picture.lattice import Floats
-from voxgen.picture.mesher import NORMALS, TANGENTS, Faces, cropped, exposed, towards
-from voxgen.picture.radiosity import OFF, Room, sky_radiance
+from voxgen.picture.mesher import NORMALS, TANGENTS, cropped, exposed, towards
+from voxgen.picture.radiosity import Room, sky_radiance
 from voxgen.picture.raster import Outlines
 from voxgen.picture.tone import Shots, peak
 from voxgen.scene import Light, Scene, View
@@ -29,7 +30,7 @@ SEAM, HALF_SEAM = 0.16, 0.03  # as in stage.py and faces.glsl
 DEEPEST = 6  # translucent faces one behind the other in a sample; those farther off are left out
 MAX_TEXELS = 6_000_000  # of all light maps together: 72 MB
 
-Ints = NDArray[np.intp]
+Ints = NDArray[np.signedinteger[Any]]
 
 
 class Easel:
@@ -116,7 +117,7 @@ class Easel:
         return seen * hits.tint
 
     def _key(self, cell: NDArray[Any], direction: NDArray[Any]) -> NDArray[np.int64]:
-        """Number the faces of cells (n, 3)."""
+        """Return a number for each face of cells (n, 3)."""
         x, y, z = (cell[:, axis].astype(np.int64) for axis in range(3))
         nx, ny, nz = self.room.shape
         return ((direction.astype(np.int64) * nx + x) * ny + y) * nz + z
@@ -127,8 +128,7 @@ class Sight:
 
     def __init__(self, easel: Easel, edge: int) -> None:
         self.easel, self.edge = easel, edge
-        width, height = easel.size
-        self.width = width * edge
+        self.width = easel.size[0] * edge
         self.step = max(1, BAND_SAMPLES // (self.width * edge))  # rows of pixels in a band
         front = np.flatnonzero(towards(easel.faces, easel.camera))
         self.rows = front[raster.farthest_first(easel.faces.pick(front), easel.camera)]
@@ -197,14 +197,13 @@ class Sight:
         out = np.zeros((last - first, edge, width // edge, edge, 4), np.float32)
         y, x = np.nonzero(even & (lead > 0))
         color = self._colors(lead[y, x] - 1, x + 0.5, y + first + 0.5, light)
-        for i in range(edge):
-            for j in range(edge):
-                out[y, i, x, j] = color
+        for below in range(edge):
+            for beside in range(edge):
+                out[y, below, x, beside] = color
         single = (grid > 0) & ~even[:, None, :, None]
-        y, i, x, j = np.nonzero(single)
-        out[y, i, x, j] = self._colors(
-            grid[single] - 1, x + (j + 0.5) / edge, y + first + (i + 0.5) / edge, light
-        )
+        row, i, column, j = np.nonzero(single)
+        across, down = column + (j + 0.5) / edge, row + first + (i + 0.5) / edge
+        out[row, i, column, j] = self._colors(grid[single] - 1, across, down, light)
         return out.reshape(-1, 4)
 
     def _colors(self, rank: Ints, x: NDArray[Any], y: NDArray[Any], light: Floats) -> Floats:
@@ -300,8 +299,11 @@ class Sight:
             image[sample[at]] = under * (1 - color[:, 3:]) + color
 
     def _layers(self, rank: Ints, x: NDArray[Any], y: NDArray[Any], light: Floats) -> Floats:
-        """Bounded radiance of translucent faces times their cover, and that cover: (n, 4), as in glossy.glsl."""
-        easel, room = self.easel, self.easel.room
+        """Bounded radiance of translucent faces times their cover, and their cover: (n, 4).
+
+        As glossy.glsl does.
+        """
+        room = self.easel.room
         place, way = self._places(rank, x, y)
         way = _unit(way)
         normal = NORMALS[self.faces.direction[rank]].astype(np.float32)
@@ -324,11 +326,10 @@ class Sight:
         width, height = self.easel.size
         out = np.ones((height, width, 3), np.float32)
         side = len(plane.light)
-        x = np.arange(width) + 0.5
+        x = 2 * (np.arange(width) + 0.5) / width - 1
         for row in range(height):
-            start, way = self.easel.camera.rays(
-                2 * x / width - 1, np.full(width, 1 - 2 * (row + 0.5) / height)
-            )
+            y = np.full(width, 1 - 2 * (row + 0.5) / height)
+            start, way = self.easel.camera.rays(x, y)
             reach = -start[:, 2] / np.minimum(way[:, 2], -1e-6)
             spot = start[:, :2] + way[:, :2] * reach[:, None] - plane.center.astype(np.float32)
             at = (spot / np.float32(plane.reach) + 1) * np.float32(0.5 * (side - 1))

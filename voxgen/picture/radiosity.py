@@ -10,23 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgen.picture.lamps import ACROSS, OFF, UP, WAYS, Lamps, Noise
 from voxgen.picture.lattice import ALBEDO, SUN, Floats, facing, glowing, lattice, resampled, smoothed
-from voxgen.picture.mesher import NORMALS, TANGENTS, Faces
+from voxgen.picture.mesher import NORMALS, Faces
 from voxgen.picture.rays import Space
 from voxgen.picture.sky import Sky
 from voxgen.picture.sweep import Sweeper, Takers, in_front, sphere
 from voxgen.picture.tone import to_linear
 from voxgen.scene import VoxelGrid
 
-OFF = np.float32(1e-3)  # start rays this far off a surface
-UP = 6  # the direction of open ground
-BRICK = 8  # cells a side of the boxes whose points share a choice of lamps
-CLUSTER = 4  # the same, of the boxes whose lamps are chosen together; more where there are many
-MOST_CLUSTERS, MOST_CHANCES = 600, 4_000_000
 CANDIDATES = 4  # lamps weighed for each shadow ray
-_MARGIN = 1 << 16  # boxes outside the grid count from here
-_NORMALS = np.concatenate([NORMALS, [[0, 0, 1]]]).astype(np.float32)
-_ACROSS = np.array([*(t for axis in range(3) for t in [sorted(TANGENTS[axis])] * 2), [0, 1]])
 
 
 class Room:
@@ -56,11 +49,11 @@ class Room:
     def fill(self, ways: int) -> None:
         """Find what every face throws back: sun, lamps, and light that bounced twice or more."""
         self.ways = ways
-        faces, sky = self.faces, self.sky
+        faces = self.faces
         direct = self._swept_sun()
         direct += self.lamplight(np.c_[self._middles(), faces.direction].astype(np.float32), 0.9, 1)
         share = (self.albedo / np.float32(np.pi))[faces.material]
-        open_sky = np.float32(np.pi) * self._sky(_NORMALS[:6].astype(np.float64) * 0.7)[faces.direction]
+        open_sky = np.float32(np.pi) * self._sky(WAYS[:6].astype(np.float64) * 0.7)[faces.direction]
         self.radiance[1:] = share * (direct + np.float32(0.4) * open_sky)  # a guess to start from
         soft = np.float32(np.pi) * self._swept(self.takers, max(16, ways // 2))
         self.radiance[1:] = share * (direct + soft)
@@ -99,9 +92,8 @@ class Room:
         light = np.zeros((len(points), 3), np.float32)
         light[wanted] = np.float32(np.pi) * self._swept(takers, self.ways)
         if self.lamps:
-            light[wanted] += self.lamplight(
-                points[wanted], spacing, max(1, samples // 8 // self.sky.lamp_every)
-            )
+            rays = max(1, samples // 8 // self.sky.lamp_every)
+            light[wanted] += self.lamplight(points[wanted], spacing, rays)
         return light
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
@@ -110,7 +102,7 @@ class Room:
         light = np.zeros((len(points), 3), np.float32)
         wanted = np.flatnonzero(points[:, 3] >= 0)
         light[wanted] = self._sunlight(points[wanted], spacing, 0, few)
-        open_sun = np.maximum(_NORMALS @ self.sky.sun, 0) * self.sky.sun_light.max()
+        open_sun = np.maximum(WAYS @ self.sky.sun, 0) * self.sky.sun_light.max()
         direction = np.clip(points[:, 3].astype(np.intp), 0, UP)
         share = light.max(axis=1) / np.maximum(open_sun[direction], 1e-6)
         unsure = np.flatnonzero((share > 0.01) & (share < 0.97)) if samples > few else wanted[:0]
@@ -129,21 +121,20 @@ class Room:
         light = np.zeros((len(points), 3), np.float32)
         if not self.lamps or not len(points):
             return light
-        normal = _NORMALS[points[:, 3].astype(np.intp)]
+        normal = WAYS[points[:, 3].astype(np.intp)]
         choice = self.lamps.choice(points[:, :3])
         for number in range(rays):
             noise = Noise(points, number + 1000)
             spot = self.spots(points, spacing, noise) + normal * OFF
-            chosen, target, total, gain, way, reach = (
-                np.zeros(s, np.float32) for s in _reservoir(len(points))
-            )
+            target, total, reach = np.zeros((3, len(points)), np.float32)
+            gain, way = np.zeros((2, len(points), 3), np.float32)
             for _ in range(CANDIDATES):
                 lamp, weight = self.lamps.pick(choice, noise)
                 to = self.lamps.place(lamp, noise) - spot
                 distance = np.sqrt((to * to).sum(axis=1))
                 to /= distance[:, None] + np.float32(1e-9)
                 here = (to * normal).sum(axis=1)
-                there = -(to * _NORMALS[self.lamps.direction[lamp]]).sum(axis=1)
+                there = -(to * WAYS[self.lamps.direction[lamp]]).sum(axis=1)
                 form = np.maximum(here, 0) * np.maximum(there, 0) / np.maximum(distance**2, np.float32(0.3))
                 value = form * self.lamps.strength[lamp]
                 total += value * weight
@@ -175,24 +166,26 @@ class Room:
 
     def _moved(self, points: Floats, by: Floats) -> Floats:
         out = points[:, :3].copy()
-        across = _ACROSS[points[:, 3].astype(np.intp)]
+        across = ACROSS[points[:, 3].astype(np.intp)]
         rows = np.arange(len(out))
         for axis in (0, 1):
             out[rows, across[:, axis]] += by[:, axis]
         return out
 
     def _on_face(self, spot: Floats, direction: Floats) -> NDArray[np.bool_]:
-        """Whether there is an exposed face at places of face planes; open ground is everywhere but under walls."""
-        half = np.float32(0.5) * _NORMALS[direction.astype(np.intp)]
+        """Whether a face shows at places of face planes; open ground shows everywhere but under walls."""
+        half = np.float32(0.5) * WAYS[direction.astype(np.intp)]
         edge = np.array(self.shape)
-        materials = []
-        for cell in (np.floor(spot - half).astype(np.intp), np.floor(spot + half).astype(np.intp)):
-            inside = ((cell >= 0) & (cell < edge)).all(axis=1)
+        materials: list[NDArray[Any]] = []
+        for place in (spot - half, spot + half):
+            cell: NDArray[Any] = np.floor(place).astype(np.intp)
+            inside: NDArray[Any] = np.logical_and.reduce((cell >= 0) & (cell < edge), axis=1)
             x, y, z = np.where(inside[:, None], cell, -1).T
             materials.append(self.space.material[self.space.flat(x, y, z)] * inside)
         own, front = materials
-        front_open = (self.opacity[front] < 1) | (front == 0)
-        return np.asarray(np.where(direction == UP, front_open, (own > 0) & (own != front) & front_open))
+        free = (self.opacity[front] < 1) | (front == 0)
+        shows: NDArray[np.bool_] = free & ((direction == UP) | ((own > 0) & (own != front)))
+        return shows
 
     def _sunlight(self, points: Floats, spacing: float, first: int, samples: int) -> Floats:
         sky = self.sky
@@ -200,7 +193,7 @@ class Room:
         a = np.cross(sky.sun, [0.0, 0.0, 1.0] if abs(sky.sun[2]) < 0.9 else [1.0, 0.0, 0.0])
         a /= np.linalg.norm(a)
         frame = np.stack([a, np.cross(sky.sun, a)]).astype(np.float32) * np.float32(sky.sun_radius)
-        normal = _NORMALS[points[:, 3].astype(np.intp)]
+        normal = WAYS[points[:, 3].astype(np.intp)]
         for number in range(first, first + samples):
             noise = Noise(points, number)
             spot = self.spots(points, spacing, noise) + normal * OFF
@@ -217,7 +210,7 @@ class Room:
         return light * (sky.sun_light / samples).astype(np.float32)
 
     def _swept_sun(self) -> Floats:
-        """The sun's irradiance (faces, 3), averaged over each face: good enough for light that bounces on."""
+        """Return the sun's irradiance (faces, 3), averaged over each face."""
         sky = self.sky
         count = 6
         ways = np.repeat(sky.sun[None], count, axis=0) + (sphere(count) * sky.sun_radius * 0.6)
@@ -235,9 +228,11 @@ class Room:
         through = np.broadcast_to(np.where(opacity < 1, 1 - opacity, 0), self.radiance.shape).copy()
         through[0] = 1
         shown = np.where(opacity < 1, opacity * self.radiance, self.radiance)
-        return self.sweeper.gather(
-            takers, sphere(ways), lambda w: self._sky(w[None])[0], shown, through, corners
-        )
+        return self.sweeper.gather(takers, sphere(ways), self._along, shown, through, corners)
+
+    def _along(self, way: NDArray[np.float64]) -> Floats:
+        light: Floats = self._sky(way[None])[0]
+        return light
 
     def _sky(self, way: NDArray[np.float64]) -> Floats:
         return sky_radiance(self.sky, way)
@@ -247,131 +242,11 @@ class Room:
         return out.astype(np.float32)
 
 
-class Noise:
-    """Random numbers 0..1 seeded by place, direction and the number of a sample; each call gives the next."""
-
-    def __init__(self, points: Floats, number: int) -> None:
-        at = np.floor(points * np.float32(60) + np.float32(0.5)).astype(np.int64).astype(np.uint32)
-        seed = np.full(len(points), number * 26699 & 0xFFFFFFFF, np.uint32)
-        for column in range(at.shape[1]):
-            seed = _pcg(seed + at[:, column])
-        self.state = seed
-
-    def __call__(self) -> Floats:
-        """Return the next number of each point: (n,) float32."""
-        self.state = _pcg(self.state)
-        return (self.state >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
-
-
-def _pcg(v: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Hash integers as grid.glsl does: Jarzynski & Olano, "Hash functions for GPU rendering", 2020."""
-    v = v * np.uint32(747796405) + np.uint32(2891336453)
-    word = ((v >> ((v >> np.uint32(28)) + np.uint32(4))) ^ v) * np.uint32(277803737)
-    return (word >> np.uint32(22)) ^ word
-
-
-def _reservoir(n: int) -> tuple[tuple[int, ...], ...]:
-    return (n,), (n,), (n,), (n, 3), (n, 3), (n,)
-
-
-class Lamps:
-    """Glowing faces, gathered in clusters, and which clusters matter where."""
-
-    def __init__(self, faces: Faces, emission: Floats) -> None:
-        strength = emission.max(axis=1)[faces.material]
-        rows = np.flatnonzero(strength > 0)
-        side = CLUSTER
-        key = _bricks(faces.voxel[rows], side)
-        while len(_distinct(key)) > MOST_CLUSTERS:
-            side *= 2
-            key = _bricks(faces.voxel[rows], side)
-        order = np.argsort(key, kind="stable")
-        rows, key = rows[order], key[order]
-        self.voxel = faces.voxel[rows].astype(np.float32)
-        self.direction = faces.direction[rows]
-        self.emission = emission[faces.material[rows]]
-        self.strength = strength[rows]
-        self.first = np.flatnonzero(np.diff(key, prepend=-1))  # of each cluster
-        if not len(rows):
-            return
-        middle = self.voxel + 0.5
-        self.power = np.add.reduceat(self.strength, self.first).astype(np.float64)
-        weighted = np.add.reduceat(middle * self.strength[:, None], self.first)
-        self.center = (weighted / self.power[:, None]).astype(np.float32)
-        running = np.cumsum(self.strength.astype(np.float64))
-        before = np.concatenate([[0.0], running])[self.first]
-        cluster = np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(rows)))
-        self.within = (
-            cluster + (running - before[cluster]) / self.power[cluster]
-        )  # rises through all clusters
-
-    def __len__(self) -> int:
-        return len(self.strength)
-
-    def choice(self, place: Floats) -> tuple[NDArray[np.intp], NDArray[np.float64], Floats]:
-        """Return each place's brick, the bricks' running chances of clusters, and those chances."""
-        side = BRICK
-        key = _bricks(place, side)
-        known = _distinct(key)
-        while len(known) * len(self.first) > MOST_CHANCES:
-            side *= 2
-            key = _bricks(place, side)
-            known = _distinct(key)
-        mask = (1 << 20) - 1
-        middle = np.stack([known >> 40, known >> 20 & mask, known & mask], axis=-1) - _MARGIN
-        middle = (middle * side + side / 2).astype(np.float32)
-        chance = np.zeros((len(known), len(self.first)), np.float32)
-        for axis in range(3):
-            chance += (middle[:, axis : axis + 1] - self.center[:, axis]) ** 2
-        chance = self.power.astype(np.float32) / np.maximum(chance, np.float32(0.6 * side**2))
-        chance /= chance.sum(axis=1, keepdims=True)
-        running = np.cumsum(chance, axis=1, dtype=np.float64)
-        running /= running[:, -1:]
-        running += np.arange(len(known))[:, None]
-        return np.searchsorted(known, key), running.reshape(-1), chance.reshape(-1)
-
-    def pick(
-        self, choice: tuple[NDArray[np.intp], NDArray[np.float64], Floats], noise: Noise
-    ) -> tuple[NDArray[np.intp], Floats]:
-        """Pick a lamp for each place, near and strong ones more often; return it and 1 / its chance."""
-        brick, running, chance = choice
-        count = len(self.first)
-        at = np.searchsorted(running, brick + noise().astype(np.float64), side="right")
-        at = np.minimum(at, (brick + 1) * count - 1)
-        cluster = at - brick * count
-        lamp = np.searchsorted(self.within, cluster + noise().astype(np.float64), side="right")
-        last = np.append(self.first[1:], len(self))[cluster] - 1
-        lamp = np.minimum(lamp, last)
-        share = self.strength[lamp] / self.power[cluster] * chance[at]
-        return lamp, (1 / np.maximum(share, 1e-12)).astype(np.float32)
-
-    def place(self, lamp: NDArray[np.intp], noise: Noise) -> Floats:
-        """Return a random place on each lamp's face (n, 3), a little in front of it."""
-        normal = _NORMALS[self.direction[lamp]]
-        spot = self.voxel[lamp] + np.maximum(normal, 0) + normal * OFF
-        across = _ACROSS[self.direction[lamp]]
-        rows = np.arange(len(lamp))
-        for axis in (0, 1):
-            spot[rows, across[:, axis]] += noise()
-        return spot
-
-
-def _bricks(place: NDArray[Any], side: int) -> NDArray[np.int64]:
-    """Number the box of `side` cells that each place (n, 3) is in."""
-    cell = np.floor(place / side).astype(np.int64) + _MARGIN
-    return np.asarray((cell[:, 0] << 40) | (cell[:, 1] << 20) | cell[:, 2])
-
-
-def _distinct(key: NDArray[np.int64]) -> NDArray[np.int64]:
-    ordered = np.sort(key)
-    return ordered[np.diff(ordered, prepend=-1) > 0]
-
-
-def sky_radiance(sky: Sky, way: NDArray[np.floating]) -> Floats:
+def sky_radiance(sky: Sky, way: NDArray[Any]) -> Floats:
     """Radiance (n, 3) of the sky, or of the ground below the horizon, along ways (n, 3)."""
     z = way[:, 2:]
     above = sky.horizon + (sky.zenith - sky.horizon) * np.sqrt(np.clip(z, 0, 1))
-    return (sky.ground + (above - sky.ground) * np.clip(z / 0.06 + 0.5, 0, 1)).astype(np.float32)
+    return np.asarray(sky.ground + (above - sky.ground) * np.clip(z / 0.06 + 0.5, 0, 1), np.float32)
 
 
 def _shared(corners: Floats, index: NDArray[np.intp], count: int) -> Floats:

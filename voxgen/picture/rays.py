@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ class Hits(NamedTuple):
     """Where rays ended: one row each.
 
     cell: (n, 3) int32; direction: (n,) of the face that was hit as in Mesh, -1 where none was;
-    reach: (n,) float32, the distance along the ray; tint: (n, 3), what translucent voxels on the way let through.
+    reach: (n,) float32, the distance along the ray; tint: (n, 3), what translucent voxels let through.
     """
 
     cell: Ints
@@ -50,7 +50,8 @@ class Space:
 
     def flat(self, x: NDArray[np.intp], y: NDArray[np.intp], z: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return where cells are in `code` and `material`; one cell beyond the grid is air."""
-        return (x + 1) * self.strides[0] + (y + 1) * self.strides[1] + z + 1
+        at: NDArray[np.intp] = (x + 1) * self.strides[0] + (y + 1) * self.strides[1] + z + 1
+        return at
 
     def cast(
         self, origin: Floats, way: Floats, limit: Floats | None = None, within: Indices | None = None
@@ -74,7 +75,7 @@ class Space:
                 np.ascontiguousarray(way[part].T),
                 None if limit is None else limit[part],
                 None if within is None else within[part],
-                Hits(*(values[part] for values in hits)),
+                Hits(hits.cell[part], hits.direction[part], hits.reach[part], hits.tint[part]),
             )
         return hits
 
@@ -124,10 +125,10 @@ class Space:
         self, ray: NDArray[np.intp], at: Ints, code: NDArray[np.uint8], medium: Indices, hits: Hits
     ) -> Indices:
         """Tint rays that enter another translucent material; return what they are in now."""
-        now: Indices = np.where(code == CLEAR, self.material[at], 0).astype(medium.dtype)
+        now: Any = np.where(code == CLEAR, self.material[at], 0).astype(medium.dtype)
         entered = np.flatnonzero((now != medium) & (now > 0))
         hits.tint[ray[entered]] *= self.tint[now[entered]]
-        return now
+        return cast(Indices, now)
 
     def _store(
         self, done: NDArray[np.intp], ray: NDArray[np.intp], cell: Floats, state: Floats, hits: Hits

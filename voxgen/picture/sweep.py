@@ -9,7 +9,7 @@ method (M. Sbert, 1993; L. Szirmay-Kalos, "Global ray-bundle tracing", 1998): no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Colors = Callable[[NDArray[np.float64]], Floats]
 
 
 class Takers:
-    """Places that gather light: cells (n, 3), just in front of what is lit, and directions (n,) as in Mesh."""
+    """Places that gather light: cells (n, 3) in front of what is lit, and directions (n,) as in Mesh."""
 
     def __init__(self, cell: Ints, direction: NDArray[np.uint8]) -> None:
         self.cell, self.direction = cell.astype(np.int32), direction
@@ -46,7 +46,7 @@ class Sweeper:
     def __init__(self, shape: tuple[int, ...], faces: Faces, clear: NDArray[np.bool_]) -> None:
         """Take a grid's shape, its exposed faces and which materials (m,) let light through."""
         self.shape = shape
-        nx, ny, nz = shape
+        _, ny, nz = shape
         x, y, z = (faces.voxel[:, axis].astype(np.int64) for axis in range(3))
         flat = (x * ny + y) * nz + z
         cells = np.sort(flat)
@@ -115,10 +115,7 @@ class Sweeper:
         left = sweep.left(clear)
         crossed = np.where(entered > 0, entered, left)
         tint, glimmer = through[crossed], radiance[crossed]
-        image = np.empty((sweep.size + 1, 3), np.float32)  # noqa: NPY  (filled on the next line)
-        image[:] = sky
-        light = np.zeros((len(rows), 3), np.float32)
-        light[:] = sky
+        image, light = np.tile(sky, (sweep.size + 1, 1)), np.tile(sky, (len(rows), 1))
         layers = range(self.shape[axis])
         for k in reversed(layers) if forward else layers:
             a, b = start[k], start[k + 1]
@@ -147,17 +144,15 @@ class _Sweep:
         self.slope = way[self.across] / abs(way[self.axis])
         moved = self.moved(np.array([-1, shape[self.axis]]))
         self.low = [-1 - int(m.max()) for m in moved]
-        self.width = [
-            shape[a] - int(m.min()) + 1 - low for a, m, low in zip(self.across, moved, self.low, strict=True)
-        ]
+        far = [shape[a] - int(m.min()) + 1 for a, m in zip(self.across, moved, strict=True)]
+        self.width = [high - low for high, low in zip(far, self.low, strict=True)]
         self.size = self.width[0] * self.width[1]
 
-    def moved(self, layer: NDArray[np.int32]) -> list[Ints]:
+    def moved(self, layer: NDArray[Any]) -> list[Ints]:
         """How many cells a line has moved across, by layer, along each of the other axes."""
         progress = self.sign * (layer + 0.5)
-        return [
-            np.floor(f + s * progress).astype(np.int32) for f, s in zip(self.shift, self.slope, strict=True)
-        ]
+        lines = zip(self.shift, self.slope, strict=True)
+        return [np.floor(f + s * progress).astype(np.int32) for f, s in lines]
 
     def lines(self, cell: tuple[Ints, ...] | Ints, layer: Ints) -> Ints:
         """Return the line (n,) through each cell; `size` stands for all those that miss the grid."""
@@ -176,7 +171,7 @@ class _Sweep:
         return self._faces(layers, self.way, int(self.sign))
 
     def _faces(self, layers: _Layers, towards: NDArray[np.float64], step: int) -> Ints:
-        """Pick the face that looks `towards`: a side that the line has just moved over, or the layer's own."""
+        """Pick the face that looks `towards`: one that the line has just moved over, or the layer's own."""
         sides = [layers.rows[2 * a + (towards[a] > 0)] for a in range(3)]
         own, (b, c) = sides[self.axis], (sides[a] for a in self.across)
         layer = np.arange(len(layers.start) - 1) + step
@@ -188,7 +183,7 @@ class _Sweep:
         return np.asarray(np.where(over_b & (b > 0), b, best), np.int32)
 
     def shares(self, layer: Ints, direction: NDArray[np.uint8]) -> Floats:
-        """How near the line comes to each corner of a face (n, 4): 1 at the corner itself, 0 at the others."""
+        """How near the line comes to each corner of a face (n, 4): 1 at it, 0 at the others."""
         low = int(layer.min(initial=0))
         k = np.arange(low, int(layer.max(initial=0)) + 1)
         table = np.zeros((3, len(k), 4), np.float32)
@@ -199,11 +194,12 @@ class _Sweep:
                 place[a] = np.clip(f + s * progress - m, 0, 1)
             u, v = (place[tangent] for tangent in TANGENTS[normal_axis])
             table[normal_axis] = np.stack([(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v], axis=-1)
-        return table[direction >> 1, layer - low]
+        out: Floats = table[direction >> 1, layer - low]
+        return out
 
 
 def sphere(count: int) -> NDArray[np.float64]:
-    """Return directions (count, 3) spread evenly over the sphere: the Fibonacci lattice, R. Swinbank, 2006."""
+    """Return directions (count, 3) spread evenly over the sphere (Fibonacci lattice; R. Swinbank, 2006)."""
     i = np.arange(count) + 0.5
     z, angle = 1 - 2 * i / count, 2 * np.pi * i * 0.6180339887498949
     r = np.sqrt(1 - z * z)
