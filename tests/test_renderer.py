@@ -365,13 +365,15 @@ def test_without_any_driver_one_line_tells_what_to_install(monkeypatch: pytest.M
         assert "apt-get install" in line
         assert "\n" not in line
         with pytest.raises(RenderError, match="libEGL"):
-            draw(slab(1, 1, 1))
+            draw(slab(1, 1, 1), renderer="gl")
+        assert renderer.choose("auto") == ("soft", line)
+        assert draw(slab(1, 1, 1), quality="draft").max() > 100
     finally:
         driver.probe.cache_clear()
 
 
 def test_an_empty_scene_is_refused() -> None:
-    with pytest.raises(RenderError, match="empty" if renderer.probe() is None else "."):
+    with pytest.raises(RenderError, match="empty"):
         draw(slab(3, 3, 3, of=0))
 
 
@@ -384,8 +386,6 @@ def test_an_empty_scene_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
-    if "light" in options and renderer.probe() is not None:
-        pytest.skip(str(renderer.probe()))
     with pytest.raises(UsageError) as caught:
         draw(slab(1, 1, 1), **options)
     assert "\n" not in str(caught.value)

@@ -88,14 +88,14 @@ class Lamps:
             key = _bricks(place, side)
             known = _distinct(key)
         mask = (1 << 20) - 1
-        middle = np.stack([known >> 40, known >> 20 & mask, known & mask], axis=-1) - _MARGIN
+        middle: NDArray[Any] = np.stack([known >> 40, known >> 20 & mask, known & mask], axis=-1) - _MARGIN
         spot = (middle * side + side / 2).astype(np.float32)
-        chance = np.zeros((len(known), len(self.first)), np.float32)
+        square = np.zeros((len(known), len(self.first)), np.float32)
         for axis in range(3):
-            chance += (spot[:, axis : axis + 1] - self.center[:, axis]) ** 2
-        chance = self.power.astype(np.float32) / np.maximum(chance, np.float32(0.6 * side**2))
+            square += (spot[:, axis : axis + 1] - self.center[:, axis]) ** 2
+        chance: Any = self.power.astype(np.float32) / np.maximum(square, np.float32(0.6 * side**2))
         chance /= chance.sum(axis=1, keepdims=True)
-        running = np.cumsum(chance, axis=1, dtype=np.float64)
+        running: Any = np.cumsum(chance, axis=1, dtype=np.float64)
         running /= running[:, -1:]
         running += np.arange(len(known))[:, None]
         return np.searchsorted(known, key), running.reshape(-1), chance.reshape(-1)

@@ -54,7 +54,7 @@ class Room:
         direct += self.lamplight(np.c_[self._middles(), faces.direction].astype(np.float32), 0.9, 1)
         share = (self.albedo / np.float32(np.pi))[faces.material]
         open_sky = np.float32(np.pi) * self._sky(WAYS[:6].astype(np.float64) * 0.7)[faces.direction]
-        self.radiance[1:] = share * (direct + np.float32(0.4) * open_sky)  # a guess to start from
+        self.radiance[1:] = share * (direct + np.float32(0.1) * open_sky)  # a guess to start from
         soft = np.float32(np.pi) * self._swept(self.takers, max(16, ways // 2))
         self.radiance[1:] = share * (direct + soft)
 

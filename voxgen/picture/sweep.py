@@ -26,10 +26,21 @@ class Takers:
 
     def __init__(self, cell: Ints, direction: NDArray[np.uint8]) -> None:
         self.cell, self.direction = cell.astype(np.int32), direction
-        self.order = [np.argsort(self.cell[:, axis], kind="stable") for axis in range(3)]
+        self._orders: dict[tuple[int, int], tuple[NDArray[np.intp], Ints]] = {}
 
     def __len__(self) -> int:
         return len(self.direction)
+
+    def order(self, axis: int, sign: int) -> tuple[NDArray[np.intp], Ints]:
+        """Return the rows sorted by the layer after which they read a sweep along an axis, and that layer.
+
+        What faces along the axis also sees its own layer, as a line may leave a cell through its side.
+        """
+        if (axis, sign) not in self._orders:
+            layer = self.cell[:, axis] - np.where(self.direction >> 1 == axis, sign, 0).astype(np.int32)
+            rows = np.argsort(layer.astype(np.int16), kind="stable")
+            self._orders[axis, sign] = rows, layer[rows]
+        return self._orders[axis, sign]
 
 
 class _Layers(NamedTuple):
@@ -81,8 +92,8 @@ class Sweeper:
         total = np.zeros((len(takers), 4, 3) if corners else (len(takers), 3), np.float32)
         weight = np.zeros((len(takers), 4 if corners else 1), np.float32)
         for number, way in enumerate(ways):
-            # R2 sequence (M. Roberts, 2018): where within their cells the lines run
-            shift = np.array([0.7548776662, 0.5698402910]) * (number + 1) % 1
+            # R3 sequence (M. Roberts, 2018): where the lines run within cells, and start on faces
+            shift = np.array([0.8191725134, 0.6710436067, 0.5497004779]) * (number + 1) % 1
             sweep = _Sweep(self.shape, way, shift)
             rows, light = self._seen(sweep, takers, sky(way), radiance, through)
             cosine = np.maximum(NORMALS @ way, 0).astype(np.float32)[takers.direction[rows]]
@@ -104,10 +115,11 @@ class Sweeper:
         """Return the rows of the takers that face one way, and the radiance (n, 3) that reaches them."""
         axis, forward = sweep.axis, sweep.sign > 0
         facing = (NORMALS @ sweep.way > 1e-9)[takers.direction]
-        rows = takers.order[axis][facing[takers.order[axis]]]
-        layer = takers.cell[rows, axis]
+        rows, layer = takers.order(axis, int(sweep.sign))
+        some = facing[rows]
+        rows, layer = rows[some], layer[some]
         start = np.searchsorted(layer, np.arange(self.shape[axis] + 1))
-        line = sweep.lines(takers.cell[rows].T, layer)
+        line = sweep.starts(takers.cell[rows], takers.direction[rows])
         solid, clear = self.solid[axis], self.clear[axis]
         solid_line, clear_line = (sweep.lines(part.cell, part.cell[axis]) for part in (solid, clear))
         shown = radiance[sweep.entered(solid)]
@@ -137,7 +149,7 @@ class _Sweep:
     """One direction: the axis it runs along most, and the shear that turns its lines into pixels."""
 
     def __init__(self, shape: tuple[int, ...], way: NDArray[np.float64], shift: NDArray[np.float64]) -> None:
-        self.way, self.shift = way, shift
+        self.way, self.shift, self.height = way, shift[:2], float(shift[2])
         self.axis = int(np.abs(way).argmax())
         self.across = [other for other in range(3) if other != self.axis]
         self.sign = 1.0 if way[self.axis] > 0 else -1.0
@@ -148,17 +160,44 @@ class _Sweep:
         self.width = [high - low for high, low in zip(far, self.low, strict=True)]
         self.size = self.width[0] * self.width[1]
 
-    def moved(self, layer: NDArray[Any]) -> list[Ints]:
-        """How many cells a line has moved across, by layer, along each of the other axes."""
-        progress = self.sign * (layer + 0.5)
-        lines = zip(self.shift, self.slope, strict=True)
-        return [np.floor(f + s * progress).astype(np.int32) for f, s in lines]
+    def moved(self, layer: NDArray[Any], ahead: float = 0.0) -> list[Ints]:
+        """How many cells a line has moved across, along each of the other axes, at the middle of a layer.
 
-    def lines(self, cell: tuple[Ints, ...] | Ints, layer: Ints) -> Ints:
-        """Return the line (n,) through each cell; `size` stands for all those that miss the grid."""
-        by_layer = self.moved(np.arange(int(layer.min(initial=0)), int(layer.max(initial=0)) + 1))
-        at = layer - int(layer.min(initial=0))
-        b, c = (cell[a] - m[at] - low for a, m, low in zip(self.across, by_layer, self.low, strict=True))
+        ahead: at so much of a layer before or behind the middle.
+        """
+        return [np.floor(place).astype(np.int32) for place in self.along(layer, ahead)]
+
+    def along(self, layer: NDArray[Any], ahead: float = 0.0) -> list[NDArray[np.float64]]:
+        """Return what `moved` rounds down: how far a line has moved."""
+        progress = self.sign * (layer + 0.5) + ahead
+        return [f + s * progress for f, s in zip(self.shift, self.slope, strict=True)]
+
+    def lines(self, cell: tuple[Ints, ...], layer: Ints) -> Ints:
+        """Return the line (n,) through the middle of each cell of the grid."""
+        low = int(layer.min(initial=0))
+        b, c = (moved[layer - low] for moved in self.moved(np.arange(low, int(layer.max(initial=0)) + 1)))
+        return self._numbered(cell[self.across[0]] - b, cell[self.across[1]] - c)
+
+    def starts(self, cell: Ints, direction: NDArray[np.uint8]) -> Ints:
+        """Return the line (n,) that starts on each face, just behind a cell (n, 3)."""
+        layer = cell[:, self.axis]
+        low = int(layer.min(initial=0))
+        k = np.arange(low, int(layer.max(initial=0)) + 1)
+        table = np.zeros((2, 3, len(k)), np.int32)
+        table[:, self.axis] = self.moved(k, -0.5)
+        started, reached = self.moved(k, self.height - 0.5), self.moved(k, 1.0)
+        for number, axis in enumerate(self.across):
+            # a side starts at its plane, and is in some cell of the next layer when the line gets there
+            way = self.slope[number] * (1.5 - self.height)
+            cells = np.floor(way) if way > 0 else np.ceil(way)
+            table[number, axis] = reached[number] - np.int32(cells)
+            table[1 - number, axis] = started[1 - number]
+        b, c = table[:, direction >> 1, layer - low]
+        return self._numbered(cell[:, self.across[0]] - b, cell[:, self.across[1]] - c)
+
+    def _numbered(self, b: Ints, c: Ints) -> Ints:
+        """Return the number of lines by their place across; `size` stands for all that miss the grid."""
+        b, c = b - self.low[0], c - self.low[1]
         inside = (b >= 0) & (b < self.width[0]) & (c >= 0) & (c < self.width[1])
         return np.where(inside, b * self.width[1] + c, self.size)
 
@@ -188,10 +227,9 @@ class _Sweep:
         k = np.arange(low, int(layer.max(initial=0)) + 1)
         table = np.zeros((3, len(k), 4), np.float32)
         for normal_axis in range(3):
-            progress = self.sign * (k + 0.5) - (0.5 if normal_axis == self.axis else 0.0)
-            place = {self.axis: np.full(len(k), 0.5)}
-            for a, f, s, m in zip(self.across, self.shift, self.slope, self.moved(k), strict=True):
-                place[a] = np.clip(f + s * progress - m, 0, 1)
+            ahead = -0.5 if normal_axis == self.axis else self.height - 0.5
+            place = dict(zip(self.across, (way % 1 for way in self.along(k, ahead)), strict=True))
+            place[self.axis] = np.full(len(k), self.height if self.sign > 0 else 1 - self.height)
             u, v = (place[tangent] for tangent in TANGENTS[normal_axis])
             table[normal_axis] = np.stack([(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v], axis=-1)
         out: Floats = table[direction >> 1, layer - low]
