@@ -323,6 +323,7 @@ def test_no_driver_is_said_before_anything_is_asked(folder: Path, capsys: pytest
 def test_without_a_driver_a_picture_comes_all_the_same_and_one_line_says_what_is_better(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("post.json").write_text(SMALL)
     assert run(["render", "post.json", "--size", "64x48", *LOOK]) == 0
     said = capsys.readouterr()
     assert said.out == "post.png\n"
