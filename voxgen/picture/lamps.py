@@ -20,6 +20,9 @@ _MARGIN = 1 << 16  # boxes outside the grid count from here
 WAYS = np.concatenate([NORMALS, [[0, 0, 1]]]).astype(np.float32)
 ACROSS = np.array([*(t for axis in range(3) for t in [sorted(TANGENTS[axis])] * 2), [0, 1]])
 
+# each place's brick, the bricks' running chances of clusters, and those chances
+Choice = tuple[NDArray[np.intp], NDArray[np.float64], Floats]
+
 
 class Noise:
     """Random numbers 0..1 seeded by place, direction and the number of a sample; each call gives the next."""
@@ -51,10 +54,10 @@ class Lamps:
         strength = emission.max(axis=1)[faces.material]
         rows = np.flatnonzero(strength > 0)
         side = CLUSTER
-        key = _bricks(faces.voxel[rows], side)
+        key = bricks(faces.voxel[rows], side)
         while len(_distinct(key)) > MOST_CLUSTERS:
             side *= 2
-            key = _bricks(faces.voxel[rows], side)
+            key = bricks(faces.voxel[rows], side)
         order = np.argsort(key, kind="stable")
         rows, key = rows[order], key[order]
         self.voxel = faces.voxel[rows].astype(np.float32)
@@ -78,14 +81,14 @@ class Lamps:
     def __len__(self) -> int:
         return len(self.strength)
 
-    def choice(self, place: Floats) -> tuple[NDArray[np.intp], NDArray[np.float64], Floats]:
+    def choice(self, place: Floats) -> Choice:
         """Return each place's brick, the bricks' running chances of clusters, and those chances."""
         side = BRICK
-        key = _bricks(place, side)
+        key = bricks(place, side)
         known = _distinct(key)
-        while len(known) * len(self.first) > MOST_CHANCES:
+        while len(known) * len(self.first) > MOST_CHANCES:  # points that are strewn far
             side *= 2
-            key = _bricks(place, side)
+            key = bricks(place, side)
             known = _distinct(key)
         mask = (1 << 20) - 1
         middle: NDArray[Any] = np.stack([known >> 40, known >> 20 & mask, known & mask], axis=-1) - _MARGIN
@@ -100,9 +103,7 @@ class Lamps:
         running += np.arange(len(known))[:, None]
         return np.searchsorted(known, key), running.reshape(-1), chance.reshape(-1)
 
-    def pick(
-        self, choice: tuple[NDArray[np.intp], NDArray[np.float64], Floats], noise: Noise
-    ) -> tuple[NDArray[np.intp], Floats]:
+    def pick(self, choice: Choice, noise: Noise) -> tuple[NDArray[np.intp], Floats]:
         """Pick a lamp for each place, near and strong ones more often; return it and 1 / its chance."""
         brick, running, chance = choice
         count = len(self.first)
@@ -126,7 +127,7 @@ class Lamps:
         return spot
 
 
-def _bricks(place: NDArray[Any], side: int) -> NDArray[np.int64]:
+def bricks(place: NDArray[Any], side: int) -> NDArray[np.int64]:
     """Return a number for the box of `side` cells that each place (n, 3) is in."""
     cell = np.floor(place / side).astype(np.int64) + _MARGIN
     return np.asarray((cell[:, 0] << 40) | (cell[:, 1] << 20) | cell[:, 2])

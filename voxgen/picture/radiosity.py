@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.picture.lamps import ACROSS, OFF, UP, WAYS, Lamps, Noise
+from voxgen.picture.lamps import ACROSS, BRICK, OFF, UP, WAYS, Choice, Lamps, Noise, bricks
 from voxgen.picture.lattice import ALBEDO, SUN, Floats, facing, glowing, lattice, resampled, smoothed
 from voxgen.picture.mesher import NORMALS, Faces
 from voxgen.picture.rays import Space
@@ -20,6 +20,8 @@ from voxgen.picture.tone import to_linear
 from voxgen.scene import VoxelGrid
 
 CANDIDATES = 4  # lamps weighed for each shadow ray
+BRIGHTEST = 60.0  # exposed radiance of white paint that one such ray may add
+CROWD = 1 << 14  # points whose lamps are chosen together
 
 
 class Room:
@@ -92,7 +94,7 @@ class Room:
         light = np.zeros((len(points), 3), np.float32)
         light[wanted] = np.float32(np.pi) * self._swept(takers, self.ways)
         if self.lamps:
-            rays = max(1, samples // 8 // self.sky.lamp_every)
+            rays = max(1, samples // 4 // self.sky.lamp_every)
             light[wanted] += self.lamplight(points[wanted], spacing, rays)
         return light
 
@@ -119,35 +121,46 @@ class Room:
         Egbert, 2005). The lamps weighed are those that matter in a point's surroundings.
         """
         light = np.zeros((len(points), 3), np.float32)
-        if not self.lamps or not len(points):
+        if not self.lamps:
             return light
-        normal = WAYS[points[:, 3].astype(np.intp)]
-        choice = self.lamps.choice(points[:, :3])
-        for number in range(rays):
-            noise = Noise(points, number + 1000)
-            spot = self.spots(points, spacing, noise) + normal * OFF
-            target, total, reach = np.zeros((3, len(points)), np.float32)
-            gain, way = np.zeros((2, len(points), 3), np.float32)
-            for _ in range(CANDIDATES):
-                lamp, weight = self.lamps.pick(choice, noise)
-                to = self.lamps.place(lamp, noise) - spot
-                distance = np.sqrt((to * to).sum(axis=1))
-                to /= distance[:, None] + np.float32(1e-9)
-                here = (to * normal).sum(axis=1)
-                there = -(to * WAYS[self.lamps.direction[lamp]]).sum(axis=1)
-                form = np.maximum(here, 0) * np.maximum(there, 0) / np.maximum(distance**2, np.float32(0.3))
-                value = form * self.lamps.strength[lamp]
-                total += value * weight
-                take = np.flatnonzero(noise() * total < value * weight)
-                target[take], way[take], reach[take] = value[take], to[take], distance[take]
-                gain[take] = form[take, None] * self.lamps.emission[lamp[take]]
-            lit = np.flatnonzero(target > 0)
-            hits = self.space.cast(spot[lit], way[lit], reach[lit] * np.float32(0.999) - np.float32(2e-3))
-            open_way = hits.direction < 0
-            lit = lit[open_way]
-            factor = total[lit] / (target[lit] * np.float32(CANDIDATES * rays))
-            light[lit] += gain[lit] * hits.tint[open_way] * factor[:, None]
+        order = np.argsort(bricks(points[:, :3], BRICK), kind="stable")  # neighbours share their lamps
+        for start in range(0, len(points), CROWD):
+            rows = order[start : start + CROWD]
+            place = points[rows]
+            choice = self.lamps.choice(place[:, :3])
+            total = np.zeros((len(rows), 3), np.float32)
+            for number in range(rays):
+                self._add_lamp(total, place, spacing, choice, Noise(place, number + 1000))
+            light[rows] = total / np.float32(rays)
         return light
+
+    def _add_lamp(self, light: Floats, points: Floats, spacing: float, choice: Choice, noise: Noise) -> None:
+        """Add one shadow ray's light (n, 3) to points (n, 4)."""
+        normal = WAYS[points[:, 3].astype(np.intp)]
+        spot = self.spots(points, spacing, noise) + normal * OFF
+        target, total, reach = np.zeros((3, len(points)), np.float32)
+        gain, way = np.zeros((2, len(points), 3), np.float32)
+        for _ in range(CANDIDATES):
+            lamp, weight = self.lamps.pick(choice, noise)
+            to = self.lamps.place(lamp, noise) - spot
+            distance = np.sqrt((to * to).sum(axis=1))
+            to /= distance[:, None] + np.float32(1e-9)
+            here = (to * normal).sum(axis=1)
+            there = -(to * WAYS[self.lamps.direction[lamp]]).sum(axis=1)
+            form = np.maximum(here, 0) * np.maximum(there, 0) / np.maximum(distance**2, np.float32(0.3))
+            value = form * self.lamps.strength[lamp]
+            total += value * weight
+            take = np.flatnonzero(noise() * total < value * weight)
+            target[take], way[take], reach[take] = value[take], to[take], distance[take]
+            gain[take] = form[take, None] * self.lamps.emission[lamp[take]]
+        lit = np.flatnonzero(target > 0)
+        hits = self.space.cast(spot[lit], way[lit], reach[lit] * np.float32(0.999) - np.float32(2e-3))
+        clear = hits.direction < 0
+        lit = lit[clear]
+        # what is this bright is white in any case; more would only show as a speck
+        most = np.float32(BRIGHTEST * np.pi / self.sky.exposure)
+        factor = np.minimum(total[lit] / np.float32(CANDIDATES), most) / target[lit]
+        light[lit] += gain[lit] * hits.tint[clear] * factor[:, None]
 
     def spots(self, points: Floats, spacing: float, noise: Noise) -> Floats:
         """Move points (n, 4) anywhere within a square around them, but never off the exposed faces."""
