@@ -166,18 +166,24 @@ class Sight:
         self.number = np.searchsorted(rows, self.rows)  # where the light map of each rank is
         self.number = np.minimum(self.number, len(rows) - 1)
         scene = np.zeros((height, width, 4), np.float32)
-        shown = self.easel.room.shown
-        glows = bool(shown.max() > 0) and self.easel.sky.bloom > 0
+        glows = bool(self.easel.room.shown.max() > 0) and self.easel.sky.bloom > 0
         glow = np.zeros((height, width, 4), np.float32) if glows else None
         for first, last, rank in self.bands():
             image = self._shaded(rank, first, last, light)
             self._add_clear(image, rank, first, last, light)
             scene[first:last] = self._averaged(image, last - first)
             if glow is not None:
-                material = np.concatenate([[0], self.faces.material])[rank]
-                bright = np.concatenate([_bounded(shown)[material], (rank > 0)[:, None]], axis=-1)
-                glow[first:last] = self._averaged(bright.astype(np.float32), last - first)
+                glow[first:last] = self._averaged(self._glowing(rank), last - first)
         return Shots(scene, None if plane is None else self._ground(plane), glow)
+
+    def _glowing(self, rank: NDArray[np.int32]) -> Floats:
+        """Bounded radiance and cover (samples, 4) of what glows alone."""
+        bright = _bounded(self.easel.room.shown)[self.faces.material]
+        out = np.zeros((len(rank), 4), np.float32)
+        out[:, 3] = rank > 0
+        lit = np.flatnonzero(np.append(False, bright.any(axis=1))[rank])
+        out[lit, :3] = bright[rank[lit] - 1]
+        return out
 
     def _averaged(self, image: Floats, rows: int) -> Floats:
         edge = self.edge
