@@ -1,4 +1,4 @@
-"""Points that neighbouring faces share, and what lamps and empty space both renderers see (numpy only)."""
+"""What light is cast on with and without GL: shared points of faces, empty space, glowing palettes."""
 
 from __future__ import annotations
 

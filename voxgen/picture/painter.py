@@ -27,6 +27,7 @@ from voxgen.scene import Light, Scene, View
 
 BAND_SAMPLES = 1_500_000  # shaded at once
 SEAM, HALF_SEAM = 0.16, 0.03  # as in stage.py and faces.glsl
+MANY_CLEAR = 100_000  # translucent faces
 DEEPEST = 6  # translucent faces one behind the other in a sample; those farther off are left out
 MAX_TEXELS = 6_000_000  # of all light maps together: 72 MB
 
@@ -129,12 +130,13 @@ class Sight:
     def __init__(self, easel: Easel, edge: int) -> None:
         self.easel, self.edge = easel, edge
         self.width = easel.size[0] * edge
-        self.step = max(1, BAND_SAMPLES // (self.width * edge))  # rows of pixels in a band
         front = np.flatnonzero(towards(easel.faces, easel.camera))
         self.rows = front[raster.farthest_first(easel.faces.pick(front), easel.camera)]
         self.faces = easel.faces.pick(self.rows)
         clear = easel.room.opacity[self.faces.material] < 1
         self.solid, self.clear = np.flatnonzero(~clear), np.flatnonzero(clear)
+        samples = BAND_SAMPLES // (1 if len(self.clear) < MANY_CLEAR else 4)  # they may lie layers deep
+        self.step = max(1, samples // (self.width * edge))  # rows of pixels in a band
         self.solid_lines = self._outlines(self.solid)
         self.clear_lines = self._outlines(self.clear)
         self.number = np.zeros(0, np.intp)
