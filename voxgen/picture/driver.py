@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 APT = "apt-get install -y --no-install-recommends libegl1 libgl1-mesa-dri"
+_LOG_LEVEL = "EGL_LOG_LEVEL"  # environment variable that Mesa reads once
 NEEDED = (3, 2)  # the OpenGL version that VTK asks for, core profile
 # numbers of the EGL headers
 _PLATFORM_DEVICE, _OPENGL_API = 0x313F, 0x30A2
@@ -38,7 +39,13 @@ def probe() -> Driver:
     if not sys.platform.startswith("linux"):
         return Driver(None, None)  # untested: Cocoa and WGL come with the system
     bent = any(name.startswith("MESA_") and name.endswith("_OVERRIDE") for name in os.environ)
-    lack = _tried("vtkEGLRenderWindow") if bent else _egl_lack()
+    quiet = os.environ.get(_LOG_LEVEL)
+    os.environ.setdefault(_LOG_LEVEL, "fatal")  # what Mesa has to say of its search would alarm
+    try:
+        lack = _tried("vtkEGLRenderWindow") if bent else _egl_lack()
+    finally:
+        if quiet is None:
+            del os.environ[_LOG_LEVEL]
     if lack is None:
         return Driver("vtkEGLRenderWindow", None)
     if _has_osmesa() and _tried("vtkOSOpenGLRenderWindow") is None:

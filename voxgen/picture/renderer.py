@@ -33,7 +33,8 @@ Floats = NDArray[np.float32]
 RENDERERS = ("auto", "gl", "soft")
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
 SHADE = 0.46  # power of the ground's light on the sRGB background: a little above the 1 / 2.4 of nature
-# sun: samples of the sun at each point; soft: at most so many of everything else; painter.py sweeps from a third as many sides
+# sun: samples of the sun at each point; soft: at most so many of everything else
+#   (painter.py sweeps light from a third as many sides)
 # paths: samples of everything else in the whole picture, about; big scenes share them out
 # parts: a face is divided into, at most; soft_parts: the same for everything but the sun
 # grain: pixels that a part should span; edge: samples that a pixel has along each side
