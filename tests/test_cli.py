@@ -300,18 +300,40 @@ def test_bad_input_is_one_line_with_its_exit_code(
     assert {p.name for p in folder.iterdir()} == {"post.json", "hello.txt"}
 
 
-def test_no_driver_is_said_before_anything_is_asked(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        driver, "probe", lambda: driver.Driver(None, "libEGL is missing; apt-get install libegl1")
-    )
+@pytest.fixture
+def _without_gl(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "libEGL is missing; apt-get install libegl1"
+    monkeypatch.setattr(driver, "probe", lambda: driver.Driver(None, missing))
+
+
+@pytest.mark.usefixtures("_without_gl")
+def test_no_driver_is_said_before_anything_is_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(recorded(SMALL)) as server:
-        assert run(["a post", "--base-url", server.url, "--model", "m"]) == 5
+        model = ["--base-url", server.url, "--model", "m"]
+        assert run(["a post", "--renderer", "gl", *model]) == 5
+        assert run(["a post", "--renderer", "vulkan", *model]) == 2
         assert not server.requests
-    err = capsys.readouterr().err
-    assert one_line(err)
-    assert "apt-get install" in err
+    first, second = capsys.readouterr().err.splitlines()
+    assert one_line(f"{first}\n")
+    assert "apt-get install" in first
+    assert "vulkan" in second
+
+
+@pytest.mark.usefixtures("_without_gl")
+def test_without_a_driver_a_picture_comes_all_the_same_and_one_line_says_what_is_better(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("post.json").write_text(SMALL)
+    assert run(["render", "post.json", "--size", "64x48", *LOOK]) == 0
+    said = capsys.readouterr()
+    assert said.out == "post.png\n"
+    assert one_line(said.err)
+    assert "apt-get install" in said.err
+    assert run(["render", "post.json", "--size", "64x48", "--renderer", "soft", "-o", "b.png", *LOOK]) == 0
+    assert capsys.readouterr().err == ""
+    assert Path("post.png").read_bytes() == Path("b.png").read_bytes()
+    assert run(["export", "post.json", "c.png", "--renderer", "gl"]) == 5
+    assert run(["gallery", "."]) == 5  # its pictures are OpenGL's
 
 
 def test_a_bug_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -806,3 +806,13 @@ def test_a_misspelt_build_is_built_and_warned_about(key: str) -> None:
     mended, repairs = mend({"size": [2, 2, 2], key: steps, "pallete": {"red": "#ff0000"}})
     assert mended == {"size": [2, 2, 2], "build": steps, "palette": {"red": "#ff0000"}}
     assert [r.level for r in repairs] == ["warn", "warn"]
+
+
+def test_colour_names_are_known_after_a_picture_was_drawn_on_one_of_them() -> None:
+    from PIL import ImageColor
+
+    from voxgen.language import palette
+
+    palette._names.cache_clear()
+    ImageColor.getrgb("tomato")  # Pillow then keeps it in another form
+    assert palette.read_color("tomato") == palette.read_color("#ff6347")

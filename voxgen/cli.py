@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from voxgen import __version__
-from voxgen.errors import FileError, RenderError, ReplyError, UsageError, VoxgenError
+from voxgen.errors import FileError, ReplyError, UsageError, VoxgenError
 
 if TYPE_CHECKING:
     from voxgen.language.builder import Limits
@@ -27,7 +27,7 @@ _EPILOG = (
     "Settings: flag, then environment (VOXGEN_MODEL, VOXGEN_BASE_URL, VOXGEN_API_KEY, each provider's own "
     "key variable), then default. Without any key or local server the built-in composer answers, offline. "
     "Exit codes: 0 done, repairs included; 1 a bug; 2 usage; 3 model or network; 4 nothing to draw in the "
-    "reply; 5 no picture possible on this machine; 6 files; 130 Ctrl-C."
+    "reply; 5 OpenGL was asked for and does not work here; 6 files; 130 Ctrl-C."
 )
 
 
@@ -96,6 +96,9 @@ Light = Annotated[
     str | None, typer.Option(help="day, sunset, night, overcast or studio; the scene's own if not given.")
 ]
 Quality = Annotated[str, typer.Option(help="draft, good or best.")]
+Renderer = Annotated[
+    str, typer.Option(help="auto, gl or soft: with OpenGL where it works, or in plain numpy on any machine.")
+]
 Style = Annotated[str, typer.Option(help="clean, bevel, edges, pixel or tilt-shift.")]
 Background = Annotated[
     str | None,
@@ -117,7 +120,7 @@ ModelName = Annotated[
 ]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Any OpenAI-compatible endpoint.")]
 GridSize = Annotated[str | None, typer.Option("--size", help="small, medium, large or cells as 128x128x96.")]
-Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background
+Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background, renderer
 LimitList = Annotated[
     list[str] | None,
     typer.Option(
@@ -140,6 +143,7 @@ def make(
     style: Style = "clean",
     background: Background = None,
     views: Views = None,
+    renderer: Renderer = "auto",
     seed: Seed = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
@@ -161,8 +165,8 @@ def make(
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     if not no_picture:
-        _check_screen()  # before a model is paid
-        _check_look(look, pixels, views)
+        _check_look(look, pixels, views)  # before a model is paid
+        look["renderer"] = _choose(renderer, say)
     with _progress(quiet) as (on_text, on_reasoning):
         scene = maker.make(
             _stdin_text() if prompt == "-" else _printable(prompt),
@@ -199,6 +203,7 @@ def render(
     background: Background = None,
     views: Views = None,
     show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -211,8 +216,8 @@ def render(
     pixels = _pixels(size)
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
-    _check_screen()
     _check_look(look, pixels, views)
+    look["renderer"] = _choose("gl" if show else renderer, say)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
 
@@ -282,6 +287,7 @@ def export(
             metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
         ),
     ],
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -301,8 +307,8 @@ def export(
         sys.stdout.buffer.write(files.text.write(scene))
         return
     if target.suffix.lower() == ".png":
-        _check_screen()
-        _draw(scene, target, (1280, 960), {}, None, quiet)
+        look = {"renderer": _choose(renderer, say)}
+        _draw(scene, target, (1280, 960), look, None, quiet)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -340,7 +346,7 @@ def gallery(
     """Redraw every picture of a gallery and its index, or check them."""
     from voxgen import gallery as galleries
 
-    _check_screen()
+    _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
     differing = []
     with typer.progressbar(
@@ -455,12 +461,14 @@ def _load(source: Path, limit: list[str] | None) -> Scene:
 # --------------------------------------------------------------------------- doing and telling
 
 
-def _check_screen() -> None:
-    from voxgen.picture import driver
+def _choose(renderer: str, say: Callable[[str], None]) -> str:
+    """Return what will draw, gl or soft; say in one line where it could be better."""
+    from voxgen.picture import renderer as renderers
 
-    missing = driver.probe().missing
+    chosen, missing = renderers.choose(renderer)
     if missing:
-        raise RenderError("no picture can be drawn on this machine", missing)
+        say(f"drawing without OpenGL, slower and a little plainer: {missing}")
+    return chosen
 
 
 def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
@@ -500,9 +508,6 @@ def _draw(
 
 
 def _show(scene: Scene, look: Look, quiet: bool) -> None:
-    from voxgen.picture import renderer
-
-    renderer.start()  # before PyVista is imported
     from voxgen.picture import window
 
     window.check_display()
