@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.language.shapes import Floats, Mask, Shape
-from voxgen.scene import Indices
+from voxgen.scene import Indices, occupied
 
 
 class Chooser(NamedTuple):
@@ -111,14 +111,9 @@ class Canvas:
 
     def cropped(self) -> tuple[Indices, Cell]:
         """Return the occupied part of the grid and its low corner; one empty cell if there is none."""
-        solid = self.grid != 0
-        ranges = []
-        for axis in range(3):
-            filled = np.flatnonzero(solid.any(axis=tuple(a for a in range(3) if a != axis)))
-            ranges.append((int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 1))
-        (x0, x1), (y0, y1), (z0, z1) = ranges
-        part: Indices = self.grid[x0:x1, y0:y1, z0:z1].copy()
-        return part, self.low + np.array([r[0] for r in ranges])
+        low, high = occupied(self.grid) or (np.zeros(3, np.intp), np.zeros(3, np.intp))
+        part: Indices = self.grid[tuple(map(slice, low, high + 1))].copy()
+        return part, self.low + low
 
     def _widen(self, materials: int) -> None:
         """Use two bytes a cell once the palette needs them, and forbid "only" what came after it."""

@@ -102,33 +102,36 @@ def greedy(grid: VoxelGrid, *, occlusion: bool = False) -> Mesh:
 
 
 class _Bits(NamedTuple):
-    """The occupied part of a grid, one bit a voxel, in flat words with room around: see `_padded`.
+    """The occupied part of a grid, one bit a voxel, in flat words with room around: see `_packed`.
 
-    Bit k of word w of a column is z = 64 w + k. solid: which voxels are there. hiding: which are opaque;
-    the same array where all are. same: along x, y and z, which voxels are of the same material as the
-    one before; None where nothing is translucent. low: x, y, z of the first bit. steps: how many words
-    further the next x, y and 64 z are.
+    solid: which voxels are there. hiding: which are opaque; the same array where all are. same: along x,
+    y and z, which voxels are of the same material as the one before; none where nothing is translucent.
+    low: x, y, z of the first bit. steps: how many words further the next x, y and 64 z are.
     """
 
     solid: Words
     hiding: Words
-    same: tuple[Words, Words, Words] | None
-    low: tuple[int, int, int]
+    same: list[Words]
+    low: list[int]
     steps: tuple[int, int, int]
 
 
 def _bits(grid: VoxelGrid) -> _Bits:
-    indices, opaque = grid.indices, _opaque(grid)
-    words = _packed(indices.shape, lambda rows: indices[rows] != 0)
-    low, box = _occupied(words)
-    solid = hiding = _padded(words[box])
-    same = None
+    low, high = grid.bounds()
+    cells, opaque = grid.indices[tuple(map(slice, low, high + 1))], _opaque(grid)
+    bytewise = cells.itemsize == 1
+    solid = hiding = _packed(cells.shape, lambda rows: cells[rows] if bytewise else cells[rows] != 0)
+    same = []
     if not opaque[1:].all():
-        hiding = _padded(_packed(indices.shape, lambda rows: _where_opaque(indices[rows], opaque))[box])
-        x, y, z = (_packed(indices.shape, partial(_same_as_before, indices, axis)) for axis in range(3))
-        same = _padded(x[box]), _padded(y[box]), _padded(z[box])
-    _, ny, per_column = words[box].shape
-    return _Bits(solid, hiding, same, low, ((ny + 1) * (per_column + 1), per_column + 1, 1))
+        hiding = _packed(cells.shape, lambda rows: _where_opaque(cells[rows], opaque))
+        same = [_packed(cells.shape, partial(_same_as_before, cells, axis)) for axis in range(3)]
+    column = _words(cells.shape[2]) + 1
+    return _Bits(solid, hiding, same, low.tolist(), ((cells.shape[1] + 1) * column, column, 1))
+
+
+def _words(cells: int) -> int:
+    """Return how many words hold a column's bits."""
+    return -(-cells // 64)
 
 
 def _opaque(grid: VoxelGrid) -> NDArray[np.bool_]:
@@ -138,15 +141,21 @@ def _opaque(grid: VoxelGrid) -> NDArray[np.bool_]:
     return opaque
 
 
-def _packed(shape: tuple[int, ...], cells: Callable[[slice], NDArray[np.bool_]]) -> Words:
-    """Pack a mask of (X, Y, Z) cells, asked for a few x at a time: whole it would be as large as the grid."""
+def _packed(shape: tuple[int, ...], cells: Callable[[slice], NDArray[Any]]) -> Words:
+    """Pack which bytes of (X, Y, Z) are not 0 into words: bit k of word w of a column is z = 64 w + k.
+
+    There is an empty plane at both ends, an empty column after each plane and an empty word after each
+    column, so that every neighbour of a word is a fixed number of words away and nothing lies beyond an
+    edge. The cells are asked for a few x at a time: a mask of all would be as large as the grid.
+    """
     nx, ny, nz = shape
-    out = np.zeros((nx, ny, -(-nz // 64) * 8), np.uint8)
-    step = max(1, 64 * _SLAB_WORDS // max(1, ny * nz))
+    out = np.zeros((nx + 2, ny + 1, 8 * (_words(nz) + 1)), np.uint8)
+    step = max(1, 64 * _SLAB_WORDS // (ny * nz))
     for start in range(0, nx, step):
         rows = slice(start, min(nx, start + step))
-        out[rows, :, : -(-nz // 8)] = np.packbits(cells(rows), axis=-1, bitorder="little")
-    return out.view("<u8")
+        packed = np.packbits(cells(rows), axis=-1, bitorder="little")
+        out[rows.start + 1 : rows.stop + 1, :ny, : packed.shape[-1]] = packed
+    return out.view("<u8").reshape(-1)
 
 
 def _where_opaque(cells: Indices, opaque: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -171,28 +180,6 @@ def _same_as_before(indices: Indices, axis: int, rows: slice) -> NDArray[np.bool
     else:
         mask[..., 1:] = cells[..., 1:] == cells[..., :-1]
     return mask
-
-
-def _occupied(words: Words) -> tuple[tuple[int, int, int], tuple[slice, slice, slice]]:
-    """Return the cell of the low corner, and the box, of the words (X, Y, W) that hold anything."""
-    rows = np.bitwise_or.reduce(words.reshape(len(words), -1), axis=1)
-    columns = np.bitwise_or.reduce(words, axis=0)
-    x, y, w = (np.flatnonzero(used) for used in (rows, columns.any(axis=1), columns.any(axis=0)))
-    if not len(x):
-        return (0, 0, 0), (slice(0), slice(0), slice(0))
-    box = slice(x[0], x[-1] + 1), slice(y[0], y[-1] + 1), slice(w[0], w[-1] + 1)
-    return (int(x[0]), int(y[0]), 64 * int(w[0])), box
-
-
-def _padded(words: Words) -> Words:
-    """Lay words (X, Y, W) out flat, with an empty plane at both ends and an empty row and word after each.
-
-    Every neighbour of a word is then a fixed number of words away, and nothing lies beyond an edge.
-    """
-    nx, ny, per_column = words.shape
-    out = np.zeros((nx + 2, ny + 1, per_column + 1), np.uint64)
-    out[1:-1, :-1, :-1] = words
-    return out.reshape(-1)
 
 
 # --------------------------------------------------------------------------- exposed faces
@@ -250,7 +237,7 @@ def _shown(bits: _Bits) -> Iterator[tuple[int, Ints, Words]]:
     for slab in _slabs(bits):
         for direction in range(6):
             shown = ~_neighbours(bits.hiding, slab, bits.steps, direction)
-            if bits.same is not None:
+            if bits.same:
                 axis, side = divmod(direction, 2)
                 same = bits.same[axis]
                 shown &= ~(_neighbours(same, slab, bits.steps, direction) if side else _at(same, slab))
@@ -346,7 +333,10 @@ def _mesh(grid: VoxelGrid, *, merge: bool, occlusion: bool) -> Mesh:
     found = [_rectangles(runs, number, key, merge) for number in range(len(runs))]
     direction = np.repeat(np.arange(6, dtype=np.uint8), blocks).repeat([len(f.value) for f in found])
     value = np.concatenate([f.value for f in found])
-    corners = np.concatenate([_corners(f) for f in found])
+    corners, at = np.zeros((len(value), 4, 3), np.float32), 0
+    for rectangles in found:
+        _fill_corners(corners[at : at + len(rectangles.value)], rectangles)
+        at += len(rectangles.value)
     material: Indices = (value >> key.light).astype(materials.dtype)
     light = _corner_light(value & 255, direction) if occlusion else np.ones((len(value), 4), np.float32)
     return Mesh(corners, direction, material, light)
@@ -374,7 +364,7 @@ def _runs(patch: _Patch, value: Ints, key: _Key, merge: bool) -> tuple[Ints, Int
     shifts[second] += place
     packed = patch.packed(shifts)
     packed |= value
-    if plane_axis == 2:
+    if plane_axis == 2 and merge:
         packed.sort()
     length: Any = 0
     if merge:
@@ -436,15 +426,14 @@ def _rectangles(runs: list[list[Ints]], number: int, key: _Key, merge: bool) -> 
     return _Rectangles(direction, plane, q, packed & ones, height, length, value)
 
 
-def _corners(found: _Rectangles) -> NDArray[np.float32]:
-    """Return the corner points of rectangles: (n, 4, 3)."""
+def _fill_corners(points: NDArray[np.float32], found: _Rectangles) -> None:
+    """Write the corner points of rectangles: (n, 4, 3)."""
     plane_axis, q_axis, r_axis = _run_axes(found.direction)
+    plane = found.plane + (found.direction & 1)
     q, r = (found.q, found.q + found.height), (found.r, found.r + found.length)
-    points = np.zeros((len(found.plane), 4, 3), np.float32)
-    points[..., plane_axis] = (found.plane + (found.direction & 1))[:, None]
     for corner, unit in enumerate(CORNERS[found.direction]):
+        points[:, corner, plane_axis] = plane
         points[:, corner, q_axis], points[:, corner, r_axis] = q[unit[q_axis]], r[unit[r_axis]]
-    return points
 
 
 # --------------------------------------------------------------------------- corner light
