@@ -12,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -81,9 +82,8 @@ def beside_peers() -> list[Row]:
     rows: list[Row] = []
     for side in (16, 32, 64, 128, 256):
         grid = garden(side)
-        peers = {name: lambda f=f: f(grid) for name, (f, most) in PEERS.items() if side <= most}
-        runs = 3 if side >= 128 else 7
-        times = in_turn({"greedy": lambda: greedy(grid), **peers}, runs)
+        peers = {name: partial(peer, grid) for name, (peer, most) in PEERS.items() if side <= most}
+        times = in_turn({"greedy": partial(greedy, grid), **peers}, 3 if side >= 128 else 7)
         for name in peers:
             ratio = times[name] / times["greedy"]
             row: Row = {
@@ -97,12 +97,12 @@ def beside_peers() -> list[Row]:
 
 
 def growth(large: bool) -> list[Row]:
-    """Show that cost grows with faces and cells: each size beside one read of its cells, and the one before."""
+    """Show that cost grows as faces and cells: each size beside one read, and beside the size before."""
     rows: list[Row] = []
     for side in (32, 64, 128, 256, 512, *([1024] if large else [])):
         grid = garden(side)
-        calls = {"read": grid.indices.max, "greedy": lambda: greedy(grid), "exposed": lambda: exposed(grid)}
-        calls["with light"] = lambda: greedy(grid, occlusion=True)
+        calls = {"read": grid.indices.max, "greedy": partial(greedy, grid), "exposed": partial(exposed, grid)}
+        calls["with light"] = partial(greedy, grid, occlusion=True)
         times = in_turn(calls, 3 if side > 128 else 9)
         row: Row = {"side": side, "cells": grid.indices.size, "faces": len(exposed(grid))}
         row |= {"quads": len(greedy(grid).direction)}
@@ -124,7 +124,7 @@ def sparse() -> list[Row]:
         times = {}
         for name, rule in (("sparse", 0), ("dense", 1 << 30), ("chosen", chosen)):
             mesher._SPARSE = rule
-            times |= in_turn({name: lambda: exposed(grid)}, 5)
+            times |= in_turn({name: partial(exposed, grid)}, 5)
         bits = mesher._bits(grid)
         share = np.count_nonzero(bits.solid) / len(bits.solid)
         rows.append({"words occupied": share} | {f"{name} ms": 1e3 * t for name, t in times.items()})
@@ -151,7 +151,7 @@ def blocks(side: int) -> VoxelGrid:
 
 CASES: dict[str, Callable[[VoxelGrid], object]] = {
     "greedy": greedy,
-    "greedy with light": lambda grid: greedy(grid, occlusion=True),
+    "greedy with light": partial(greedy, occlusion=True),
     "exposed": exposed,
     **{name: peer for name, (peer, most) in PEERS.items() if most >= 128},
 }

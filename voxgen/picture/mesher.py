@@ -221,8 +221,7 @@ class _Patch(NamedTuple):
 def _patches(bits: _Bits) -> Iterator[_Patch]:
     """Find the exposed faces: patch after patch, those of each direction in x, y, z order."""
     for direction, at, shown in _shown(bits):
-        ones = np.unpackbits(shown.view(np.uint8), bitorder="little").view(bool)
-        position = np.flatnonzero(ones)
+        position = _set_bits(shown)
         x = at // bits.steps[0]  # np.divmod takes several times as long
         rest = at - x * bits.steps[0]
         y = rest // bits.steps[1]
@@ -230,6 +229,16 @@ def _patches(bits: _Bits) -> Iterator[_Patch]:
         x += bits.low[0] - 1  # the first plane is empty
         y += bits.low[1]
         yield _Patch(direction, at, position >> 6, position & 63, x, y, z)
+
+
+def _set_bits(words: Words) -> Ints:
+    """Return where the bits of words are 1: 64 times the word, plus the bit."""
+    octets = words.view(np.uint8)
+    used = np.flatnonzero(octets != 0)  # most words hold a bit or two: unpack no more than their bytes
+    ones = np.flatnonzero(np.unpackbits(octets[used], bitorder="little").view(bool))
+    position: Ints = used[ones >> 3] << 3
+    position |= ones & 7
+    return position
 
 
 def _shown(bits: _Bits) -> Iterator[tuple[int, Ints, Words]]:
@@ -292,17 +301,13 @@ class _Key(NamedTuple):
     """How many bits the parts of a packed key take.
 
     place: of a coordinate. value: of all that must match to merge. light: of these, the low ones that hold
-    corner light. plane: what is left for the coordinate of a plane; more planes go in blocks.
+    corner light. sheet: what is left for direction and plane together; more sheets go in blocks.
     """
 
     place: int
     value: int
     light: int
-    plane: int
-
-    def blocks(self) -> int:
-        """Return how many blocks of planes there are."""
-        return 1 << (self.place - self.plane)
+    sheet: int
 
 
 def _key(grid: VoxelGrid, occlusion: bool) -> _Key:
@@ -311,27 +316,25 @@ def _key(grid: VoxelGrid, occlusion: bool) -> _Key:
     free = _KEY_BITS - 3 * place - value
     if free < 0:
         raise ValueError(f"a grid of {max(grid.size)} cells a side is too large to mesh")
-    return _Key(place, value, light, min(place, free))
+    return _Key(place, value, light, min(place + 3, free))
 
 
 def _mesh(grid: VoxelGrid, *, merge: bool, occlusion: bool) -> Mesh:
     key, bits = _key(grid, occlusion), _bits(grid)
-    blocks = key.blocks()
     materials = np.ascontiguousarray(grid.indices).reshape(-1)
-    runs: list[list[Ints]] = [[] for _ in range(6 * blocks)]
+    blocks: list[list[Ints]] = [[] for _ in range(-(-6 << key.place >> key.sheet))]
     for patch in _patches(bits):
         value = materials[patch.flat(grid.size)].astype(np.int64)
         if occlusion:
             value = value << key.light | _corner_codes(bits, patch)
-        plane, packed = _runs(patch, value, key, merge)
-        number = patch.direction * blocks
-        if blocks == 1:
-            runs[number].append(packed)
+        sheet, packed = _runs(patch, value, key, merge)
+        if len(blocks) == 1:
+            blocks[0].append(packed)
             continue
-        for block in range(blocks):
-            runs[number + block].append(packed[plane >> key.plane == block])
-    found = [_rectangles(runs, number, key, merge) for number in range(len(runs))]
-    direction = np.repeat(np.arange(6, dtype=np.uint8), blocks).repeat([len(f.value) for f in found])
+        for number, block in enumerate(blocks):
+            block.append(packed[sheet >> key.sheet == number])
+    found = [_rectangles(blocks, number, key, merge) for number in range(len(blocks))]
+    direction = np.concatenate([f.direction for f in found])
     value = np.concatenate([f.value for f in found])
     corners, at = np.zeros((len(value), 4, 3), np.float32), 0
     for rectangles in found:
@@ -351,9 +354,9 @@ def _run_axes(direction: int) -> tuple[int, int, int]:
 
 
 def _runs(patch: _Patch, value: Ints, key: _Key, merge: bool) -> tuple[Ints, Ints]:
-    """First pass: neighbours along r that match become runs: planes, and (plane, r, length, value, q) packed.
+    """First pass: neighbours along r that match become runs: sheets, and (sheet, r, length, value, q) packed.
 
-    Of the plane the key holds what fits, its place in its block.
+    Of the sheet, which is direction and plane, the key holds what fits: its place in its block.
     """
     plane_axis, q_axis, _ = _run_axes(patch.direction)
     place, low = key.place, key.value
@@ -378,9 +381,10 @@ def _runs(patch: _Patch, value: Ints, key: _Key, merge: bool) -> tuple[Ints, Int
     ones = (1 << place) - 1
     coordinates = packed >> (2 * place + low), packed >> (place + low) & ones
     q, plane = coordinates if plane_axis == 1 else coordinates[::-1]
-    out = (plane & ((1 << key.plane) - 1)) << place | packed >> low & ones
+    sheet = plane + (patch.direction << place)
+    out = (sheet & ((1 << key.sheet) - 1)) << place | packed >> low & ones
     out = (out << place | length) << low | packed & ((1 << low) - 1)
-    return plane, out << place | q
+    return sheet, out << place | q
 
 
 def _groups(first: NDArray[np.bool_]) -> tuple[Ints, Ints]:
@@ -393,9 +397,9 @@ def _groups(first: NDArray[np.bool_]) -> tuple[Ints, Ints]:
 
 
 class _Rectangles(NamedTuple):
-    """Rectangles that all face one way: their plane, low corner along q and r, extents, and value."""
+    """Rectangles sorted by direction and plane: where they lie, their low corner, extents and value."""
 
-    direction: int
+    direction: NDArray[np.uint8]
     plane: Ints
     q: Ints
     r: Ints
@@ -404,36 +408,39 @@ class _Rectangles(NamedTuple):
     value: Ints
 
 
-def _rectangles(runs: list[list[Ints]], number: int, key: _Key, merge: bool) -> _Rectangles:
-    """Second pass: runs side by side of one direction and block that match; those runs are used up."""
-    packed = np.concatenate([np.zeros(0, np.int64), *runs[number]])
-    runs[number] = []
+def _rectangles(blocks: list[list[Ints]], number: int, key: _Key, merge: bool) -> _Rectangles:
+    """Second pass: runs of one block, side by side, that match; the block is used up."""
+    packed = np.concatenate([np.zeros(0, np.int64), *blocks[number]])
+    blocks[number] = []
+    packed.sort()
     height = np.ones(len(packed), np.int64)
     if merge and len(packed):
-        packed.sort()
         broken = np.ones(len(packed), bool)
         np.not_equal(packed[1:] - packed[:-1], 1, out=broken[1:])
         if key.light:
             broken[1:] |= ~_SAME_ALONG_Q[packed[1:] >> key.place & 255]
         start, height = _groups(broken)
         packed = packed[start]
-    direction, block = divmod(number, key.blocks())
     ones = (1 << key.place) - 1
     q, packed = packed & ones, packed >> key.place
     value, packed = packed & ((1 << key.value) - 1), packed >> key.value
     length, packed = (packed & ones) + 1, packed >> key.place
-    plane = (packed >> key.place) + (block << key.plane)
-    return _Rectangles(direction, plane, q, packed & ones, height, length, value)
+    r, sheet = packed & ones, (packed >> key.place) + (number << key.sheet)
+    return _Rectangles((sheet >> key.place).astype(np.uint8), sheet & ones, q, r, height, length, value)
 
 
 def _fill_corners(points: NDArray[np.float32], found: _Rectangles) -> None:
     """Write the corner points of rectangles: (n, 4, 3)."""
-    plane_axis, q_axis, r_axis = _run_axes(found.direction)
-    plane = found.plane + (found.direction & 1)
-    q, r = (found.q, found.q + found.height), (found.r, found.r + found.length)
-    for corner, unit in enumerate(CORNERS[found.direction]):
-        points[:, corner, plane_axis] = plane
-        points[:, corner, q_axis], points[:, corner, r_axis] = q[unit[q_axis]], r[unit[r_axis]]
+    ends = np.searchsorted(found.direction, np.arange(7, dtype=np.uint8)).tolist()
+    for direction in range(6):
+        rows = slice(ends[direction], ends[direction + 1])
+        plane_axis, q_axis, r_axis = _run_axes(direction)
+        plane, q, r = found.plane[rows] + (direction & 1), found.q[rows], found.r[rows]
+        along_q, along_r = (q, q + found.height[rows]), (r, r + found.length[rows])
+        for corner, unit in enumerate(CORNERS[direction].tolist()):
+            points[rows, corner, plane_axis] = plane
+            points[rows, corner, q_axis] = along_q[unit[q_axis]]
+            points[rows, corner, r_axis] = along_r[unit[r_axis]]
 
 
 # --------------------------------------------------------------------------- corner light
