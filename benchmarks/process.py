@@ -2,7 +2,7 @@
 
     python benchmarks/process.py [--json]
 
-CPU seconds (user + system) of fresh processes taken in turns, the minimum of five; 1024×768 pixels, four
+CPU seconds (user + system) of fresh processes taken in turns, the minimum of three; 1024×768 pixels, four
 samples a pixel. "quads" draws our greedy quads in flat colours straight through VTK's own modules, "quads,
 pv.Plotter" the same quads with the same texture and camera, so that the two pictures are alike. "voxgen
 render" is the product, which also traces light; "to_pyvista" shows its lit mesh in a pv.Plotter.
@@ -170,7 +170,7 @@ def compared(side: int, folder: Path) -> list[Row]:
         "--size",
         picture,
     ]
-    times = processes(commands, 5 if side < 128 else 3)
+    times = processes(commands, 3)
     ours, theirs = (np.asarray(Image.open(folder / f"{name}.png"), float) for name in names[:2])
     assert np.abs(ours - theirs).mean() < ALIKE, "the two ways to draw our quads give different pictures"
     rows = []

@@ -35,7 +35,7 @@ for _direction in range(6):
     CORNERS[_direction, 2:4, _v] = 1
 
 _SLAB_WORDS = 1 << 15  # worked on at a time, small enough for a core's own cache
-_SPARSE = 4  # below one occupied word in so many, only those are looked at
+_SPARSE = 4  # below one occupied word in so many, only those are looked at: there both ways cost the same
 _FEW = 16  # up to so many translucent materials are compared one by one, which beats a look-up
 _KEY_BITS = 63  # of a packed int64 key
 Ints = NDArray[np.int64]
@@ -150,7 +150,7 @@ def _packed(shape: tuple[int, ...], cells: Callable[[slice], NDArray[Any]]) -> W
     """
     nx, ny, nz = shape
     out = np.zeros((nx + 2, ny + 1, 8 * (_words(nz) + 1)), np.uint8)
-    step = max(1, 64 * _SLAB_WORDS // (ny * nz))
+    step = max(1, 64 * _SLAB_WORDS // max(1, ny * nz))
     for start in range(0, nx, step):
         rows = slice(start, min(nx, start + step))
         packed = np.packbits(cells(rows), axis=-1, bitorder="little")
