@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from PIL import Image
 
 from voxgen.errors import RenderError, UsageError
-from voxgen.picture import driver, renderer
+from voxgen.picture import driver, renderer, sheet
+from voxgen.picture.quality import QUALITIES
+from voxgen.picture.style import STYLES
 from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, VoxelGrid
 
 SMALL = (160, 120)
@@ -380,7 +383,8 @@ def test_an_empty_scene_is_refused() -> None:
     [
         {"size": (0, 100)}, {"size": (100, -5)}, {"size": (20000, 20000)}, {"size": (8000, 8000)},
         {"size": (9000, 100)}, {"view": "sideways"}, {"quality": "perfect"}, {"background": "blue-ish"},
-        {"background": "#12345"}, {"background": "#1_2_34"}, {"light": "moonlight"},
+        {"background": "#12345"}, {"background": "#1_2_34"}, {"background": "red,green,blue"},
+        {"light": "moonlight"}, {"style": "baroque"},
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
@@ -411,3 +415,118 @@ def test_the_look_has_not_changed(name: str, light: str, view: str) -> None:
     difference = np.abs(blocks(image.astype(int)) - blocks(golden.astype(int)))
     assert difference.mean() < 1.0
     assert difference.max() < 16
+
+
+@needs_driver
+def test_every_style_gives_its_own_picture_of_the_same_scene() -> None:
+    images = {name: draw(village(), style=name, size=(240, 180)) for name in STYLES}
+    for a, b in itertools.combinations(images, 2):
+        assert np.abs(images[a] - images[b]).mean() > 0.25
+        assert abs(images[a].mean() - images[b].mean()) < 12
+
+
+@needs_driver
+def test_a_bevel_and_ink_change_edges_and_leave_the_middle_of_faces() -> None:
+    plain, bevel, ink = (draw(slab(2, 2, 2), view="front", style=s) for s in ("clean", "bevel", "edges"))
+    middle = (slice(66, 72), slice(66, 72))
+    for image in (bevel, ink):
+        assert np.abs(image[middle] - plain[middle]).mean() < 2
+    inside = np.abs(plain - draw(slab(2, 2, 2), view="front", background="#000000")).max(axis=-1) < 30
+    assert ((plain - ink).mean(axis=-1)[inside] > 30).sum() > 100
+    assert np.abs(bevel - plain)[inside].mean() > 1
+
+
+@needs_driver
+def test_pixel_art_is_made_of_even_squares() -> None:
+    grid = np.zeros((20, 20, 6), int)
+    grid[:, :, 0] = GREEN
+    grid[5:9, 5:9, :5] = RED
+    image = draw(grid, style="pixel", size=(642, 481))
+    grain = 2
+    squares = image[: 480 // grain * grain, : 642 // grain * grain]
+    squares = squares.reshape(480 // grain, grain, 642 // grain, grain, 3)
+    assert (np.ptp(squares, axis=(1, 3)) == 0).all()
+    assert image.shape == (481, 642, 3)
+
+
+@needs_driver
+def test_a_shallow_focus_blurs_what_is_far_and_keeps_the_middle() -> None:
+    stripes = np.zeros((60, 60, 1), int)
+    stripes[::2], stripes[1::2] = WHITE, BLACK
+    sharp, soft = (
+        draw(stripes, style=s, size=(320, 240), view="0,25").mean(axis=-1) for s in ("clean", "tilt-shift")
+    )
+
+    def contrast(image: np.ndarray, row: int) -> float:
+        return float(np.abs(np.diff(image[row, 120:200])).mean())
+
+    rows = np.flatnonzero((sharp < 60).any(axis=1))
+    near, middle = rows[-6], rows[len(rows) * 2 // 5]
+    assert contrast(soft, near) < 0.8 * contrast(sharp, near)
+    assert contrast(soft, middle) > 0.9 * contrast(sharp, middle)
+
+
+@needs_driver
+def test_a_transparent_background_keeps_the_scene_and_its_shadow() -> None:
+    over_sky = draw(slab(4, 4, 8), view="40,30,0.5")
+    image = draw(slab(4, 4, 8), view="40,30,0.5", background="transparent")
+    assert image.shape == (120, 160, 4)
+    alpha = image[..., 3]
+    solid = alpha == 255
+    assert np.abs(image[solid][:, :3] - over_sky[solid]).mean() < 2
+    assert (alpha[:6] <= 4).all()
+    shadow = (alpha > 30) & (alpha < 160) & (image[..., :3].max(axis=-1) < 12)
+    assert shadow.sum() > 100
+
+
+@needs_driver
+def test_a_gradient_runs_from_its_upper_to_its_lower_colour() -> None:
+    image = draw(slab(3, 3, 3), background="navy,#ffcc00", view="0,-5")
+    assert np.abs(image[0, 0] - [0, 0, 128]).max() <= 3
+    assert np.abs(image[-1, 0] - [255, 204, 0]).max() <= 3
+
+
+@needs_driver
+@pytest.mark.parametrize("count", [4, 7, 12])
+def test_a_sheet_shows_as_many_different_views_as_asked_for(count: int) -> None:
+    image = renderer.draw_sheet(scene_of(village()), count, size=(480, 360), quality="draft").astype(int)
+    columns, (width, height) = sheet.cells(count, (480, 360))
+    rows = -(-count // columns)
+    assert image.shape == (rows * height, columns * width, 3)
+    cells = image.reshape(rows, height, columns, width, 3).swapaxes(1, 2).reshape(-1, height, width, 3)
+    assert min(np.abs(a - b).mean() for a, b in itertools.combinations(cells[:count], 2)) > 3
+    assert (cells[:count, : height // 6, : width // 3].max(axis=(1, 2, 3)) > 240).all()  # the label
+
+
+@pytest.mark.parametrize("count", [3, 13])
+def test_a_sheet_of_too_few_or_many_views_is_refused(count: int) -> None:
+    with pytest.raises(UsageError, match="4 to 12"):
+        renderer.draw_sheet(scene_of(village()), count)
+
+
+@needs_driver
+def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> None:
+    from voxgen.picture.stage import Stage
+
+    said: list[str] = []
+    stage = Stage(scene_of(village()), None, None, SMALL, tell=said.append)
+    good, best = QUALITIES["good"], QUALITIES["best"]
+    assert stage.affordable(10_000, good) == good
+    assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
+    assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
+    stage.baker.close()
+    assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
+
+
+@needs_driver
+def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from voxgen.picture import stage as stages
+
+    stage = stages.Stage(scene_of(village()), None, None, SMALL)
+    whole = stage.visible(2)
+    monkeypatch.setattr(stages, "FACES_AT_ONCE", 100)
+    assert len(stage.faces) > 500
+    assert np.array_equal(stage.visible(2), whole)
+    stage.baker.close()
