@@ -54,11 +54,11 @@ def direct(path: str) -> None:
     width, height = SIZE
     frame = screen.Screen(width, height)
     look = {"flat_colors": screen.texture(texture)}
-    frame.renderer.AddActor(screen.paint(screen.quads(corners, coords), "", "texture(flat_colors, at)", look))
+    actor = screen.paint(screen.quads(corners, coords), "", "texture(flat_colors, at)", look)
     picture = np.zeros((height, width, 3), np.uint8)
     for x, y in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a quarter at a time, 2 × 2 samples a pixel
         frame.look(eye.eye, eye.eye - eye.back, eye.up, eye.projection((x - 1, x, y - 1, y)))
-        samples = frame.shoot().reshape(height // 2, 2, width // 2, 2, 4)
+        samples = frame.shoot([actor]).reshape(height // 2, 2, width // 2, 2, 4)
         image = (samples[:, 0, :, 0] + samples[:, 0, :, 1] + samples[:, 1, :, 0] + samples[:, 1, :, 1]) / 4
         color = (image[..., :3] + (1 - image[..., 3:])).clip(0, 1) * 255 + 0.5
         picture[(1 - y) * height // 2 :][: height // 2, x * width // 2 :][:, : width // 2] = color[::-1]
