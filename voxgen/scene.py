@@ -28,8 +28,8 @@ class Material:
     metal: float = 0.0  # 0 matt .. 1 mirror-like
 
 
-def occupied(indices: Indices) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-    """Return the low and high corner, (3,) both included, of what is not 0 in (X, Y, Z); None if all is.
+def occupied(indices: Indices) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the low and high corner, (3,) both included, of what is not 0 in (X, Y, Z); of nothing, zeros.
 
     Reads the grid twice and takes no mask of it, which would be as large.
     """
@@ -37,7 +37,7 @@ def occupied(indices: Indices) -> tuple[NDArray[np.intp], NDArray[np.intp]] | No
     lines = np.bitwise_or.reduce(indices, axis=(1, 2)), columns.any(axis=1), columns.any(axis=0)
     filled = [np.flatnonzero(line) for line in lines]
     if not len(filled[0]):
-        return None
+        return np.zeros(3, np.intp), np.zeros(3, np.intp)
     return np.array([f[0] for f in filled]), np.array([f[-1] for f in filled])
 
 
@@ -76,8 +76,7 @@ class VoxelGrid:
 
         A grid of air only gives low = high = 0. Both are (3,) integers.
         """
-        bounds = occupied(self.indices)
-        return bounds or (np.zeros(3, np.intp), np.zeros(3, np.intp))
+        return occupied(self.indices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -105,7 +105,7 @@ class Canvas:
 
     def cropped(self) -> tuple[Indices, Cell]:
         """Return the occupied part of the grid and its low corner; one empty cell if there is none."""
-        low, high = occupied(self.grid) or (np.zeros(3, np.intp), np.zeros(3, np.intp))
+        low, high = occupied(self.grid)
         part: Any = np.ascontiguousarray(self.grid[tuple(map(slice, low, high + 1))])
         return part, self.low + low
 
