@@ -118,6 +118,7 @@ class _Bits(NamedTuple):
 
 def _bits(grid: VoxelGrid) -> _Bits:
     low, high = grid.bounds()
+    low[2], high[2] = low[2] & ~63, high[2] | 63  # whole words: unbroken columns are packed faster
     cells, opaque = grid.indices[tuple(map(slice, low, high + 1))], _opaque(grid)
     bytewise = cells.itemsize == 1
     solid = hiding = _packed(cells.shape, lambda rows: cells[rows] if bytewise else cells[rows] != 0)
@@ -153,7 +154,11 @@ def _packed(shape: tuple[int, ...], cells: Callable[[slice], NDArray[Any]]) -> W
     step = max(1, 64 * _SLAB_WORDS // max(1, ny * nz))
     for start in range(0, nx, step):
         rows = slice(start, min(nx, start + step))
-        packed = np.packbits(cells(rows), axis=-1, bitorder="little")
+        mask = cells(rows)
+        if nz % 8 == 0 and mask.flags.c_contiguous:
+            packed = np.packbits(mask, bitorder="little").reshape(len(mask), ny, nz // 8)
+        else:
+            packed = np.packbits(mask, axis=-1, bitorder="little")
         out[rows.start + 1 : rows.stop + 1, :ny, : packed.shape[-1]] = packed
     return out.view("<u8").reshape(-1)
 
