@@ -15,6 +15,7 @@ COLORS = {
 }  # fmt: skip
 GRASS, SOIL, STONE, WATER, BARK, LEAF, BUSH, ROSE, TULIP, IRIS, POPPY, DAISY, WALL, ROOF = range(1, 15)
 RGB = np.array([[0, 0, 0], *([int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in COLORS.values())], np.uint8)
+PALETTE = (AIR, *(Material(n, tuple(map(int, c))) for n, c in zip(COLORS, RGB[1:], strict=True)))
 
 
 def garden(side: int) -> VoxelGrid:
@@ -40,9 +41,7 @@ def garden(side: int) -> VoxelGrid:
     bare = grid[x, y, z] == 0
     grid[x[bare], y[bare], z[bare]] = random.integers(ROSE, DAISY + 1, np.count_nonzero(bare))
     _house(grid, height)
-    return VoxelGrid(
-        grid, (AIR, *(Material(n, tuple(map(int, c))) for n, c in zip(COLORS, RGB[1:], strict=True)))
-    )
+    return VoxelGrid(grid, PALETTE)
 
 
 def _plant(grid: NDArray[np.uint8], height: NDArray[np.int_], sea: int, random: np.random.Generator) -> None:

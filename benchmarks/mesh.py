@@ -19,7 +19,7 @@ import matplotlib as mpl
 import numpy as np
 import pyvista as pv
 import trimesh
-from landscape import RGB, garden
+from landscape import PALETTE, RGB, garden
 from measure import Row, arguments, in_turn, memory_of, show
 
 from voxgen.picture import mesher
@@ -139,14 +139,14 @@ def floating(side: int, balls: int) -> VoxelGrid:
     for low in random.integers(0, side - 41, (balls, 3)):
         part = grid[tuple(slice(v, v + 41) for v in low)]
         part[(distance <= 400) & (distance > 324)] = 1
-    return VoxelGrid(grid, garden(16).palette)
+    return VoxelGrid(grid, PALETTE)
 
 
 def blocks(side: int) -> VoxelGrid:
     """Return every other cube of a lattice: many faces, at 512 cells a side 25 million."""
     x, y, z = (np.arange(side, dtype=np.uint8 if side <= 256 else np.uint16) // 16 for _ in range(3))
     cells = (x[:, None, None] + y[None, :, None] + z[None, None, :]) & 1
-    return VoxelGrid(cells.astype(np.uint8), garden(16).palette)
+    return VoxelGrid(cells.astype(np.uint8), PALETTE)
 
 
 CASES: dict[str, Callable[[VoxelGrid], object]] = {

@@ -27,20 +27,17 @@ DEMAND = 1.8
 def quads() -> tuple[Any, Any, Any, Any]:
     """Mesh the grid: corners (n, 4, 3), texture coordinates (n, 4, 2), flat colours, the camera."""
     import numpy as np
+    from landscape import PALETTE, RGB
 
     from voxgen.picture import camera
     from voxgen.picture.mesher import greedy
     from voxgen.scene import VoxelGrid
 
-    grid = _grid()
-    from landscape import garden
-
-    palette = garden(16).palette
-    mesh = greedy(VoxelGrid(grid, palette))
-    colors = np.array([m.color for m in palette], np.float64)
-    texture = (np.array(SHADE)[:, None, None] * colors).astype(np.uint8)
-    at = np.stack([(mesh.material + 0.5) / len(palette), (mesh.direction + 0.5) / 6], axis=-1)
-    eye = camera.fit(camera.outline(VoxelGrid(grid, palette)), "hero", SIZE)
+    grid = VoxelGrid(_grid(), PALETTE)
+    mesh = greedy(grid)
+    texture = (np.array(SHADE)[:, None, None] * RGB).astype(np.uint8)
+    at = np.stack([(mesh.material + 0.5) / len(RGB), (mesh.direction + 0.5) / 6], axis=-1)
+    eye = camera.fit(camera.outline(grid), "hero", SIZE)
     return mesh.corners, np.repeat(at[:, None], 4, axis=1).astype(np.float32), texture, eye
 
 
@@ -89,12 +86,12 @@ def plotter(path: str) -> None:
 def peer(name: str, path: str) -> None:
     """Mesh the grid as a peer does and show it in a pv.Plotter with its own look."""
     import pyvista as pv
-    from landscape import RGB, garden
+    from landscape import PALETTE, RGB
     from mesh import PEERS
 
     from voxgen.scene import VoxelGrid
 
-    mesh = PEERS[name][0](VoxelGrid(_grid(), garden(16).palette))
+    mesh = PEERS[name][0](VoxelGrid(_grid(), PALETTE))
     shown = pv.Plotter(off_screen=True, window_size=list(SIZE))
     if name.startswith("trimesh"):
         shown.add_mesh(pv.wrap(mesh), scalars=mesh.visual.face_colors, rgb=True)
