@@ -68,7 +68,8 @@ def closeness(name: str, scene: Scene, cache: Path, variant: str) -> dict[str, d
     from reference import trace
 
     from voxgen.picture import stage as stages
-    from voxgen.picture.renderer import QUALITIES, develop
+    from voxgen.picture.darkroom import develop
+    from voxgen.picture.quality import QUALITIES
 
     stages.SEAM = 0.0
     stage = stages.Stage(scene, None, None, SIZE)
@@ -81,7 +82,7 @@ def closeness(name: str, scene: Scene, cache: Path, variant: str) -> dict[str, d
     floor = flip(first, second, counts) / 2
     looks = {q: develop(stage.shoot(steps), stage.sky) for q, steps in QUALITIES.items()}
     looks["flat"] = flat(stage.grid, SIZE, stage.camera)
-    stage.baker.close()
+    stage.close()
     rows = {}
     for look, picture in looks.items():
         test = picture.astype(np.float32) / 255
@@ -112,8 +113,8 @@ def first_faces(stage: Any) -> NDArray[np.int32]:
     actor = screen.paint(quads(stage.faces, coords), "", "vec4(at, 0.0, 1.0)", {})
     width, height = stage.size
     out = np.zeros((height, width), np.int32)
-    for image, x, y in stage.tiles([actor], OUTLINE):
-        part = (image[..., 0] + np.float32(0.5)).astype(np.int32)
+    for frame, x, y in stage.frames(OUTLINE):
+        part = (frame.shoot([actor])[..., 0] + np.float32(0.5)).astype(np.int32)
         part = part.reshape(part.shape[0] // OUTLINE, OUTLINE, -1, OUTLINE)
         low, high = part.min(axis=(1, 3)), part.max(axis=(1, 3))
         same = np.where(low == high, low, 0)[: height - y, : width - x]

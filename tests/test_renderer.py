@@ -281,7 +281,7 @@ def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
             map(bytes, some), map(bytes, stage.baker.bake(some, 1 / parts, kind, 8)), strict=True
         )
         assert all(all_light[point] == light for point, light in some_light)
-    stage.baker.close()
+    stage.close()
 
 
 @needs_driver
@@ -301,13 +301,14 @@ def test_pyvista_shows_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", str(driver.probe().window))
     monkeypatch.setenv("ALLOW_PLOTTING", "true")
     pyvista = pytest.importorskip("pyvista")
+    from voxgen.picture import window
     from voxgen.picture.stage import Stage
 
     grid = village()
     grid[(grid == WATER) | (grid == GLASS) | (grid == GOLD)] = WHITE
     scene = scene_of(grid)
     ours = draw(grid, size=(320, 240), background="#000000")
-    mesh, texture = renderer.to_pyvista(scene, quality="draft")
+    mesh, texture = window.to_pyvista(scene, quality="draft")
     camera = Stage(scene, None, None, (320, 240)).camera
     plotter = pyvista.Plotter(off_screen=True, window_size=(320, 240))
     plotter.set_background("black")
@@ -396,25 +397,77 @@ def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
     assert caught.value.hint
 
 
-def blocks(image: np.ndarray) -> np.ndarray:
-    """Average blocks of 8 x 8 pixels."""
-    height, width = image.shape[0] // 8 * 8, image.shape[1] // 8 * 8
-    return np.asarray(image[:height, :width].reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3)))
+def tower() -> np.ndarray:
+    """Return (12, 12, 20) indices: water around a tower of glass and gold with a lamp inside."""
+    grid = np.zeros((12, 12, 20), int)
+    grid[:, :, 0], grid[1:11, 1:11, 1] = BLACK, WATER
+    grid[3:9, 3:9, 1:14] = WHITE
+    grid[4:8, 4:8, 14:17], grid[5:7, 5:7, 14:16] = GLASS, LAMP
+    for step in range(3):
+        grid[3 + step : 9 - step, 3 + step : 9 - step, 17 + step] = GOLD
+    grid[3:9, 3:9, 5:13:4] = RED
+    return grid
+
+
+PICTURES: dict[str, tuple[np.ndarray, str, str, str]] = {  # scene, light, view, style
+    "village-day": (village(), "day", "hero", "clean"),
+    "village-night": (village(), "night", "-35,24", "clean"),
+    "village-sunset": (village(), "sunset", "iso", "clean"),
+    "tower-studio": (tower(), "studio", "hero", "bevel"),
+    "tower-overcast": (tower(), "overcast", "200,15", "edges"),
+    "tower-pixels": (tower(), "night", "iso", "pixel"),
+}
 
 
 @needs_driver
-@pytest.mark.parametrize(("name", "light", "view"), [
-    ("village-day", "day", "hero"), ("village-night", "night", "-35,24"), ("village-sunset", "sunset", "iso"),
-])  # fmt: skip
-def test_the_look_has_not_changed(name: str, light: str, view: str) -> None:
-    image = renderer.draw(scene_of(village(), light), size=(240, 184), view=view)
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_look_has_not_changed(name: str) -> None:
+    flip = pytest.importorskip("flip_evaluator")
+    indices, light, view, style = PICTURES[name]
+    image = renderer.draw(scene_of(indices, light), size=(240, 184), view=view, style=style)
     path = GOLDEN / f"{name}.png"
     if WRITE_GOLDEN:
         Image.fromarray(image).save(path, optimize=True)
     golden = np.asarray(Image.open(path).convert("RGB"))
-    difference = np.abs(blocks(image.astype(int)) - blocks(golden.astype(int)))
-    assert difference.mean() < 1.0
-    assert difference.max() < 16
+    old, new = (picture.astype(np.float32) / 255 for picture in (golden, image))
+    error, mean, _ = flip.evaluate(old, new, "LDR", applyMagma=False)
+    assert mean < 0.02  # of 1; another Mesa rounds otherwise, which nobody sees
+    assert np.percentile(error, 99) < 0.25
+
+
+@needs_driver
+def test_the_same_bytes_on_any_number_of_threads() -> None:
+    code = (
+        "import sys\nsys.path.insert(0, sys.argv[1])\n"
+        "from test_renderer import renderer, scene_of, village\nimport hashlib\n"
+        "image = renderer.draw(scene_of(village(), 'night'), size=(160, 120))\n"
+        "print(hashlib.sha256(image.tobytes()).hexdigest())\n"
+    )
+    digests = set()
+    for threads in ("0", "1", "2", "4"):
+        environment = {**os.environ, "LP_NUM_THREADS": threads}
+        command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, env=environment, check=True
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
+
+
+@needs_driver
+def test_numbers_out_of_range_in_a_palette_are_drawn_as_the_nearest_that_make_sense() -> None:
+    nan = float("nan")
+    palette = (
+        AIR, Material("a", (255, 0, 0), opacity=7.0), Material("b", (0, 255, 0), opacity=-3.0),
+        Material("c", (0, 0, 255), glow=1e9), Material("d", (9, 9, 9), glow=-5.0, metal=nan),
+        Material("e", (99, 99, 99), opacity=nan, glow=nan, metal=-2.0),
+    )  # fmt: skip
+    grid = np.zeros((12, 12, 2), int)
+    grid[:, :, 0] = 1
+    grid[2:10, 2:10, 1] = 1 + np.arange(64).reshape(8, 8) % 5
+    image = renderer.draw(scene_of(grid, palette=palette), size=SMALL, quality="draft").astype(int)
+    assert image.std() > 10
+    assert 20 < image.mean() < 235
 
 
 @needs_driver
@@ -514,7 +567,7 @@ def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> Non
     assert stage.affordable(10_000, good) == good
     assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
     assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
-    stage.baker.close()
+    stage.close()
     assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
 
 
@@ -529,4 +582,4 @@ def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
     monkeypatch.setattr(stages, "FACES_AT_ONCE", 100)
     assert len(stage.faces) > 500
     assert np.array_equal(stage.visible(2), whole)
-    stage.baker.close()
+    stage.close()

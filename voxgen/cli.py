@@ -198,6 +198,7 @@ def render(
     style: Style = "clean",
     background: Background = None,
     views: Views = None,
+    show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -218,6 +219,9 @@ def render(
     def draw(source: Path) -> int:
         scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
+        if show:
+            _show(scene, look, quiet)
+            return _repaired(scene)
         target = _target(output, source, ".png")
         _draw(scene, target, pixels, look, views, quiet or len(sources) > 1)
         _report(_about(scene, target, source), str(target) == "-", as_json)
@@ -488,6 +492,18 @@ def _draw(
         sys.stdout.buffer.flush()
     else:
         files.write_bytes(target, data)
+
+
+def _show(scene: Scene, look: Look, quiet: bool) -> None:
+    from voxgen.picture import renderer
+
+    renderer.start()  # before PyVista is imported
+    from voxgen.picture import window
+
+    window.check_display()
+    with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
+        plotter = window.set_up(scene, light=look["light"], view=look["view"], quality=look["quality"])
+    plotter.show()
 
 
 def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> dict[str, Any]:

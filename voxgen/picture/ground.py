@@ -12,7 +12,7 @@ from voxgen.picture.lightmap import SOFT, SUN, Baker, Floats, Volume
 from voxgen.picture.quality import Quality
 from voxgen.picture.sky import Sky
 
-SOFT_SIDE, SOFT_SAMPLES = 112, 40  # points along each side, and samples, of all light but the sun's
+SOFT_SIDE, SOFT_SAMPLES = 96, 40  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl
 
 

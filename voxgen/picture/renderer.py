@@ -12,20 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.errors import RenderError, UsageError
-from voxgen.picture import camera, darkroom, driver, tone
+from voxgen.picture import camera, darkroom, driver
 from voxgen.picture.quality import Quality, quality_of
 from voxgen.picture.style import style_of
 from voxgen.scene import LIGHTS, Light, Scene, View
 
 if TYPE_CHECKING:
-    import pyvista
-
     from voxgen.picture.stage import Stage
 
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
@@ -59,7 +57,7 @@ def draw(
     """
     stage, budget = _set(scene, size, light, [view], quality, style, background, tell)
     shots = stage.shoot(budget)
-    stage.baker.close()
+    stage.close()
     return _developed(stage, shots, background)
 
 
@@ -84,7 +82,7 @@ def draw_views(
     stage, budget = _set(scene, size, light, views, quality, style, background, tell)
     for shots in stage.shoot_all(views, budget):
         yield _developed(stage, shots, background)
-    stage.baker.close()
+    stage.close()
 
 
 def draw_sheet(
@@ -123,7 +121,7 @@ def _set(
     for view in views:
         check_look(view, light, quality, style, background)
     budget, size, look = quality_of(quality), check_size(size), style_of(style)
-    _start()
+    start()
     from voxgen.picture.stage import Stage
 
     if look.flat:
@@ -140,39 +138,7 @@ def _developed(stage: Stage, shots: darkroom.Shots, background: str | None) -> N
     return image
 
 
-def to_pyvista(
-    scene: Scene, *, light: str | Light | None = None, quality: str = "good"
-) -> tuple[pyvista.PolyData, pyvista.Texture]:
-    """Return every exposed face, lit, as quads, and the texture that goes on them.
-
-    Show them with `plotter.add_mesh(mesh, texture=texture, lighting=False)`; positions are the grid's
-    cells, and the cell array "material" holds palette indices. The sun stands where it flatters the
-    scene's own view. Raises as `draw` does.
-    """
-    check_look(None, light, quality)
-    budget = quality_of(quality)
-    _start()
-    import pyvista
-
-    from voxgen.picture.lightmap import atlas
-    from voxgen.picture.stage import Stage, corners_of
-
-    stage = Stage(scene, light, None, (1280, 960))
-    radiance = stage.radiance(stage.faces, replace(budget, parts=min(budget.parts, 4)))
-    stage.baker.close()
-    image, coords = atlas(tone.tone_map(radiance * np.float32(stage.sky.exposure)), stage.faces.direction)
-    points: Any = (corners_of(stage.faces) + stage.low.astype(np.float32)).reshape(-1, 3)
-    faces: Any = np.arange(len(points)).reshape(-1, 4)
-    mesh = pyvista.PolyData.from_regular_faces(points, faces)
-    mesh.active_texture_coordinates = coords.reshape(-1, 2)
-    mesh.cell_data["material"] = stage.used[stage.faces.material]
-    new_texture: Any = pyvista.Texture  # comes without types
-    texture = new_texture(np.ascontiguousarray((image[::-1] * 255 + 0.5).astype(np.uint8)))
-    texture.interpolate, texture.mipmap = True, False
-    return mesh, texture
-
-
-def _start() -> None:
+def start() -> None:
     """Raise RenderError unless VTK will find a driver."""
     missing = probe()
     if missing is not None:

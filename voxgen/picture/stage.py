@@ -23,6 +23,7 @@ from voxgen.scene import Light, Material, Scene, View, VoxelGrid
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
 FACES_AT_ONCE = 1_000_000  # sent to the driver when it is asked what is in sight: about 400 MB
+GROUND_GRAIN = 9  # pixels between two points of the ground, whose light is blurred anyway
 SEAM = 0.16  # how much darker the seams between large voxels are
 MAX_TEXELS = 16_000_000  # of all light maps together: 256 MB
 
@@ -52,6 +53,7 @@ class Stage:
         self.faces = exposed(self.grid)
         self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
         self.baker = Baker(self.volume, self.sky)
+        self.screens: dict[tuple[int, int], screen.Screen] = {}  # by their size in samples
 
     def shoot(self, quality: Quality) -> Shots:
         """Trace the light of what is seen, and photograph it."""
@@ -206,7 +208,7 @@ class Stage:
     def plane(self, quality: Quality, camera: Camera | None) -> Ground:
         """Trace the light on the ground, all of it or what a camera sees."""
         wide = 2.5 * max(self.grid.size)
-        side = int(np.clip(wide * self.scale / quality.grain / 1.5, 96, 360))
+        side = int(np.clip(wide * self.scale / GROUND_GRAIN, 96, 360))
         return bake_ground(self.baker, self.volume, camera, self.sky, side, quality)
 
     def ground(self, plane: Ground) -> Floats:
@@ -257,15 +259,21 @@ class Stage:
         tile_width = -(-width // across)
         down = -(-height * tile_width * edge * edge // TILE_SAMPLES)
         tile_height = -(-height // down)
-        frame = screen.Screen(tile_width * edge, tile_height * edge)
+        samples = tile_width * edge, tile_height * edge
+        if samples not in self.screens:
+            self.screens[samples] = screen.Screen(*samples)
         for x in range(0, width, tile_width):
             for y in range(0, height, tile_height):
                 left, right = 2 * x / width - 1, 2 * (x + tile_width) / width - 1
                 bottom, top = 2 * y / height - 1, 2 * (y + tile_height) / height - 1
                 projection = camera.projection((left, right, bottom, top))
-                frame.look(camera.eye, camera.eye - camera.back, camera.up, projection)
-                yield frame, x, y
-        frame.close()
+                self.screens[samples].look(camera.eye, camera.eye - camera.back, camera.up, projection)
+                yield self.screens[samples], x, y
+
+    def close(self) -> None:
+        """Give all windows back."""
+        for window in (self.baker.screen, *self.screens.values()):
+            window.close()
 
 
 def quads(faces: Faces, coords: NDArray[Any]) -> Any:
@@ -294,8 +302,18 @@ def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.in
     used = np.flatnonzero(present)
     number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
     number[used] = np.arange(len(used))
-    palette: tuple[Material, ...] = tuple(grid.palette[i] for i in used)
+    palette: tuple[Material, ...] = tuple(_sane(grid.palette[i]) for i in used)
     return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
+
+
+def _sane(material: Material) -> Material:
+    """Return a material with every number in its range; what is no number at all becomes the usual one."""
+    most = {"opacity": (1.0, 1.0), "glow": (0.0, 8.0), "metal": (0.0, 1.0)}  # usual, largest
+    numbers = {name: getattr(material, name) for name in most}
+    return replace(
+        material,
+        **{k: min(max(v, 0.0), most[k][1]) if v == v else most[k][0] for k, v in numbers.items()},
+    )
 
 
 def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:
