@@ -63,6 +63,19 @@ def test_what_draws_and_asks_nothing_imports_nothing_heavy(args: list[str]) -> N
     assert done.stdout
 
 
+@pytest.mark.usefixtures("_needs_gl")
+def test_what_draws_imports_neither_the_composer_nor_what_shows_windows(folder: Path) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    script = (
+        "import sys; from voxgen.cli import run; run(sys.argv[1:]);"
+        "unwanted = ('voxgen.ask', 'voxgen.maker', 'httpx', 'pyvista', 'matplotlib', 'vtkmodules.all');"
+        "print(sorted(m for m in unwanted if m in sys.modules))"
+    )
+    command = [sys.executable, "-c", script, "render", "post.json", *LOOK, "--size", "64x48"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    assert done.stdout.decode().splitlines() == ["post.png", "[]"]
+
+
 def test_version_is_one_word_and_a_number() -> None:
     done = called("--version")
     assert done.stdout.decode().startswith("voxgen 0.")
@@ -511,3 +524,33 @@ def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFi
 def test_the_same_machine_code_runs_as_a_module() -> None:
     assert called("prompt", "").returncode == 2
     assert os.linesep.encode() in called("prompt", "a pond").stdout
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal, or that it is none."""
+
+    def __init__(self, *, shows: bool) -> None:
+        super().__init__()
+        self.shows = shows
+
+    def isatty(self) -> bool:
+        return self.shows
+
+
+@pytest.mark.usefixtures("_needs_gl")
+@pytest.mark.parametrize("shows", [True, False])
+def test_several_pictures_come_from_one_process_with_a_bar_on_a_terminal_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, shows: bool
+) -> None:
+    names = ["a.json", "b.json", "broken.json"]
+    for name in names:
+        (folder / name).write_text(SMALL if name != "broken.json" else "no scene", encoding="utf-8")
+    stderr = Terminal(shows=shows)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert run(["render", *names, *LOOK, "--size", "64x48"]) == 4
+    assert (folder / "a.png").exists()
+    assert (folder / "b.png").exists()
+    said = stderr.getvalue()
+    assert ("render" in said and "b.json" in said and "100%" in said) == shows
+    assert "voxgen: broken.json" in said
+    assert shows or said.count("\n") == 1

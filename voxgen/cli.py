@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -228,11 +228,12 @@ def render(
             _show(scene, look, quiet)
             return _repaired(scene)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, look, views, quiet)
+        _draw(scene, target, pixels, look, views, quiet or len(sources) > 1)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
-    _strictly(strict, _each(sources, draw))
+    with _bar(sources, "render", quiet) as bar:
+        _strictly(strict, _each(bar, draw))
 
 
 @app.command()
@@ -349,13 +350,7 @@ def gallery(
     _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
     differing = []
-    with typer.progressbar(
-        names,
-        label="gallery",
-        file=sys.stderr,
-        hidden=quiet or not sys.stderr.isatty(),
-        item_show_func=lambda n: n,
-    ) as bar:
+    with _bar(names, "gallery", quiet) as bar:
         for name in bar:
             if not galleries.redraw(folder, name, check_only):
                 differing.append(name)
@@ -420,7 +415,7 @@ def _stem(output: Path | None, prompt: str) -> Path | None:
 
 def _target(output: Path | None, source: Path, ending: str) -> Path:
     """Return where the picture of a source goes: as told, else a free name in the current folder."""
-    from voxgen import maker
+    from voxgen import files
 
     if output is not None and not output.is_dir():
         if str(output) != "-" and output.suffix.lower() != ending:
@@ -429,7 +424,7 @@ def _target(output: Path | None, source: Path, ending: str) -> Path:
             )
         return output
     stem = "scene" if str(source) == "-" else source.name.split(".")[0] or "scene"
-    return maker.free_path((output or Path()) / f"{stem}{ending}")
+    return files.free_path((output or Path()) / f"{stem}{ending}")
 
 
 def _stdin_text() -> str:
@@ -536,6 +531,7 @@ def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> di
 
 def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
     """Print a result on stdout: one line of JSON, or the paths that were written."""
+    _clear_line()
     if as_json:
         typer.echo(json.dumps(done, ensure_ascii=False))
     elif not silent:
@@ -562,20 +558,28 @@ def _repaired(scene: Scene) -> int:
     return sum(repair.level != "info" and repair.path != "$" for repair in scene.repairs)
 
 
-def _each(sources: Sequence[Path], do: Callable[[Path], int]) -> int:
+def _each(sources: Iterable[Path], do: Callable[[Path], int]) -> int:
     """Do one file after the other, past those that fail; end with the code of the first failure."""
     total, first = 0, None
     for source in sources:
         try:
             total += do(source)
         except VoxgenError as error:
-            if len(sources) == 1:
-                raise
             _failed(_line(error), error.exit_code)
             first = first or error
     if first is not None:
         raise typer.Exit(first.exit_code)
     return total
+
+
+def _bar(items: Sequence[Any], label: str, quiet: bool) -> Any:
+    """Show on a terminal how many of several pictures are drawn: a context that gives the items."""
+    hidden = quiet or len(items) == 1 or not sys.stderr.isatty()
+    return typer.progressbar(items, label=label, file=sys.stderr, hidden=hidden, item_show_func=_shown)
+
+
+def _shown(item: Any) -> str | None:
+    return None if item is None else str(item)
 
 
 def _line(error: VoxgenError) -> str:
@@ -617,9 +621,11 @@ def _clear_line() -> None:
 @contextmanager
 def _busy(what: str, quiet: bool) -> Iterator[None]:
     """Show on a terminal what takes a moment."""
-    if sys.stderr.isatty() and not quiet:
-        sys.stderr.write(f"\r\x1b[K{what} …")
-        sys.stderr.flush()
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(f"\r\x1b[K{what} …")
+    sys.stderr.flush()
     try:
         yield
     finally:
