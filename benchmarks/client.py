@@ -1,6 +1,6 @@
 """What our client costs: asking for a streamed reply against reading the same bytes with bare httpx.
 
-    python benchmarks/client.py [characters]
+    python benchmarks/client.py [--json]
 
 A server in another process holds a reply of 30,000 characters, 8 to an event, as models send it. It writes it
 in two ways: event by event, and all at once, which leaves the client nothing to wait for. Both sides open a
@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
+from measure import Row, arguments, show
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -27,22 +28,22 @@ from servers import Request, recorded, serving
 from voxgen.ask.client import ask
 from voxgen.ask.models import custom
 
+LENGTH = 30_000
 LIMIT = 1.5
 ROUNDS = 15
 MESSAGES = [{"role": "user", "content": "a pond"}]
 
 
 def main() -> int:
-    length = int(sys.argv[1]) if len(sys.argv) > 1 else 30_000
-    text = ('{"box":[[0,0,0],[63,63,2]],"of":{"grass":5,"moss":2}},' * length)[:length]
-    print(f"{length:,} characters, median of {ROUNDS} rounds")
-    ratio = compared("event by event", text, at_once=False)
-    compared("all at once", text, at_once=True)
-    return int(ratio > LIMIT)
+    given = arguments(__doc__)
+    text = ('{"box":[[0,0,0],[63,63,2]],"of":{"grass":5,"moss":2}},' * LENGTH)[:LENGTH]
+    rows = [compared("event by event", text, at_once=False), compared("all at once", text, at_once=True)]
+    show({f"{LENGTH:,} characters, median of {ROUNDS} rounds": rows}, given.json)
+    return int(rows[0]["× httpx"] > LIMIT)
 
 
-def compared(how: str, text: str, at_once: bool) -> float:
-    """Print and return the time of ask() as a multiple of bare httpx."""
+def compared(how: str, text: str, at_once: bool) -> Row:
+    """Time ask() beside bare httpx."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(text, at_once, theirs), daemon=True)
     server.start()
@@ -64,11 +65,8 @@ def compared(how: str, text: str, at_once: bool) -> float:
     size = read_with_httpx()
     bare, full = timed(read_with_httpx, read_with_ask)
     server.terminate()
-    print(
-        f"{how:16} {size:9,} bytes   bare httpx {bare * 1e3:6.1f} ms   ask() {full * 1e3:6.1f} ms   ", end=""
-    )
-    print(f"{full / bare:.2f} ×{'' if at_once else f' (at most {LIMIT})'}")
-    return full / bare
+    row: Row = {"how": how, "bytes": size, "bare httpx ms": bare * 1e3, "ask() ms": full * 1e3}
+    return row | {"× httpx": full / bare, "at most": "" if at_once else LIMIT}
 
 
 def serve(text: str, at_once: bool, parent: Connection) -> None:

@@ -273,15 +273,6 @@ def free_stem(stem: Path) -> Path:
     return candidate
 
 
-def free_path(path: Path) -> Path:
-    """Return the path, or the first of name-2, name-3 … that is not taken."""
-    candidate, n = path, 1
-    while candidate.exists():
-        n += 1
-        candidate = path.with_name(f"{path.stem}-{n}{path.suffix}")
-    return candidate
-
-
 def _with_ending(stem: Path, ending: str) -> Path:
     return stem.with_name(stem.name + ending)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from voxgen.errors import RenderError
 from voxgen.picture import tone
 from voxgen.picture.lightmap import atlas
 from voxgen.picture.quality import quality_of
-from voxgen.picture.renderer import check_look, start
+from voxgen.picture.renderer import check_look, choose
 from voxgen.picture.stage import Stage, corners_of
 from voxgen.scene import Light, Scene, View
 
@@ -29,13 +30,13 @@ def to_pyvista(
 
     Show them with `plotter.add_mesh(mesh, texture=texture, lighting=False)`; positions are the grid's
     cells, and the cell array "material" holds palette indices. The sun stands where it flatters the
-    scene's own view. Raises as `renderer.draw` does.
+    scene's own view. Raises as `renderer.draw` does with "gl".
     """
     check_look(None, light, quality)
-    start()
+    choose("gl")
     stage = Stage(scene, light, None, SIZE)
-    mesh, texture = _lit(stage, quality)
-    stage.close()
+    with closing(stage):
+        mesh, texture = _lit(stage, quality)
     return mesh, texture
 
 
@@ -56,13 +57,13 @@ def set_up(
 ) -> Any:
     """Return a pyvista.Plotter of the lit scene under its sky; its `show()` opens a window to turn it in.
 
-    Raises as `renderer.draw` does.
+    Raises as `renderer.draw` does with "gl".
     """
     check_look(view, light, quality)
-    start()
+    choose("gl")
     stage = Stage(scene, light, view, SIZE)
-    mesh, texture = _lit(stage, quality)
-    stage.close()
+    with closing(stage):
+        mesh, texture = _lit(stage, quality)
     plotter: Any = pyvista.Plotter(
         title=f"{scene.title} - voxgen", window_size=list(SIZE), off_screen=off_screen
     )
