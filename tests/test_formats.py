@@ -341,6 +341,13 @@ def test_the_bodies_of_a_mesh_enclose_every_voxel_once(
     assert len({part.surface for part in parts}) == len(parts)
 
 
+def test_a_long_scene_of_many_materials_is_meshed_with_its_corner_light() -> None:
+    scene = random_scene((1500, 3, 2), 700, 1)
+    parts = meshes.parts(scene.grid, occlusion=True)
+    assert sum(volume(part.mesh.corners) for part in parts) == pytest.approx(scene.grid.voxels)
+    assert min(float(part.mesh.light.min()) for part in parts) < 1
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(*[st.integers(-99_999_999, 99_999_999)] * 3), max_size=9))
 def test_numbers_are_written_as_python_would(rows: list[tuple[int, int, int]]) -> None:

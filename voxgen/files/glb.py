@@ -75,7 +75,7 @@ def write(scene: Scene, tell: Callable[[str], None], *, quantize: bool = True) -
     primitives: list[dict[str, Any]] = []
     materials: list[dict[str, Any]] = []
     places = meshes.palette_places(grid.palette)
-    for surface, mesh in meshes.parts(grid, tell, occlusion=True):
+    for surface, mesh in meshes.parts(grid, occlusion=True):
         attributes = _attributes(buffer, mesh, places, grid.size[1], quantize)
         elements = buffer.elements(meshes.triangles(mesh.light).reshape(-1))
         primitives.append({"attributes": attributes, "indices": elements, "material": len(materials)})

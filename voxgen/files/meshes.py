@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,6 @@ from voxgen.scene import Material, Mesh, VoxelGrid
 
 Numbers = NDArray[np.int64]
 WIDTH = 256  # pixels in a row of a palette picture
-_NARROW = 512  # sides from which the mesher packs no corner light beside 16-bit materials
 
 
 class Surface(NamedTuple):
@@ -41,19 +40,13 @@ class Part(NamedTuple):
     mesh: Mesh
 
 
-def parts(
-    grid: VoxelGrid, tell: Callable[[str], None] | None = None, *, occlusion: bool = False
-) -> list[Part]:
+def parts(grid: VoxelGrid, *, occlusion: bool = False) -> list[Part]:
     """Return the grid's outside as merged quads, solid parts first; each material's bodies are closed.
 
     Closed: their signed volumes add up to the number of voxels. So glass has a face towards the stone it
     stands on, which only the stone would see. `occlusion` fills Mesh.light of what is solid.
     """
     grid = palettes.in_use(grid)
-    if occlusion and grid.indices.dtype == np.uint16 and max(grid.size) >= _NARROW:
-        occlusion = False
-        if tell:
-            tell("over 255 materials and 511 cells a side: the mesh has no ambient occlusion")
     clear = np.array([m.opacity < 1 for m in grid.palette])
     clear[0] = False
     meshes = [mesher.greedy(_only(grid, ~clear), occlusion=occlusion)]
