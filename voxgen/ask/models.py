@@ -70,13 +70,19 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request: cached is part of input, reasoning of output; cost in USD, if it is sent."""
+    """Tokens of one request: cached and marked are parts of input, reasoning of output.
+
+    cost is USD, if the server sends it; marked are tokens written to a provider's cache; estimated says that
+    the server sent no counts and these are ours.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
     cost: float | None = None
+    marked: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
