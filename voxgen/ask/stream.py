@@ -318,6 +318,5 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     thought = count("completion_tokens_details.reasoning_tokens", "reasoning_tokens")
     price = usage.get("cost")
     cost = float(price) if isinstance(price, int | float) and 0 <= price < 1e6 else None
-    marked = count("prompt_tokens_details.cache_write_tokens", "cache_creation_input_tokens")
     output = max(written, total - sent) if sent else written
-    return Usage(sent, min(cached, sent), output, min(thought, output), cost, min(marked, sent))
+    return Usage(sent, min(cached, sent), output, min(thought, output), cost)
