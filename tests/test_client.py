@@ -30,10 +30,10 @@ from servers import (
 )
 
 from voxgen.ask import client
-from voxgen.ask.client import Reply, ask, list_models
+from voxgen.ask.client import ask, list_models
 from voxgen.ask.faults import WORDS, Fault, classify, step_down
 from voxgen.ask.models import Model, Usage, custom
-from voxgen.ask.stream import Answer, EventStream, read_usage
+from voxgen.ask.stream import Answer, EventStream, Reply, read_usage
 from voxgen.errors import ModelError
 
 KEY = "sk-proj-0123456789abcdefSECRET"

@@ -13,7 +13,7 @@ from typing import IO, Any
 import pytest
 from servers import Request, Script, failure, in_turn, recorded, serving
 
-from voxgen import files, maker
+from voxgen import files, maker, names
 from voxgen.errors import FileError, ModelError, ReplyError
 from voxgen.scene import Scene
 
@@ -131,10 +131,10 @@ class Full:
 
 @pytest.fixture
 def _full(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = maker._opened
+    opened = names.opened
     monkeypatch.setattr(
-        maker,
-        "_opened",
+        names,
+        "opened",
         lambda path, *rest: Full(opened(path, *rest)) if ".reply" in path.name else opened(path, *rest),
     )
 

@@ -12,14 +12,13 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from voxgen import __version__
-from voxgen.ask.confidence import Confidence
 from voxgen.ask.faults import (
     STEP,
     Fault,
@@ -33,11 +32,11 @@ from voxgen.ask.faults import (
     step_down,
     worded,
 )
-from voxgen.ask.models import Model, Usage, estimated, host, is_loopback, near, tokens_in
-from voxgen.ask.stream import Answer, Doubt, Listener, read_body
+from voxgen.ask.models import Model, estimated, host, is_loopback, near, tokens_in
+from voxgen.ask.stream import Answer, Doubt, Listener, Reply, read_body
 from voxgen.errors import ModelError
 
-__all__ = ["Reply", "ask", "list_models"]
+__all__ = ["ask", "list_models"]
 
 CHAT = "/chat/completions"
 MAX_REPLY = 64 << 20  # bytes on the wire
@@ -49,20 +48,6 @@ CONNECT, WRITE = 10.0, 30.0  # seconds
 
 # (endpoint, model) → refusals heard, replayed on the next body
 _LEARNT: dict[tuple[str, str], list[str]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a model answered; `partial` is empty, or says why `text` is only a part of it."""
-
-    text: str
-    reasoning: str
-    finish: str  # "stop", "length", "filter", "unsure" or "cut"
-    usage: Usage
-    model: str  # as the server names it
-    seconds: float
-    partial: str = ""
-    confidence: Confidence = field(default_factory=Confidence, compare=False, repr=False)
 
 
 def ask(

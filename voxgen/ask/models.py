@@ -85,8 +85,8 @@ class Model:
     def marks_cache(self) -> bool:
         """Whether a mark on the system prompt pays.
 
-        Without one nothing is cached; with one the first request pays a quarter more for the prompt, and every
-        other within minutes a tenth of it. Where a provider caches by itself a mark would only cost.
+        Without one nothing is cached; with one the first request pays a quarter more for the prompt, and
+        every other within minutes a tenth of it. Where a provider caches by itself a mark would only cost.
         """
         return bool(self.caches_marked and re.search(self.caches_marked, self.name))
 
@@ -175,10 +175,10 @@ LOCAL: tuple[Model, ...] = (
     Model("llamacpp", "", "http://localhost:8080/v1", ("LLAMA_API_KEY",), needs_key=False, free=True,
           schema=True, logprobs=20,
           advice={"refused": "is it running? start it with: llama-server -m MODEL.gguf"}),
-    Model("vllm", "", "http://localhost:8000/v1", ("VLLM_API_KEY",), needs_key=False, free=True, logprobs=20,
-          advice={"refused": "is it running? start it with: vllm serve MODEL"}),
-    Model("lmstudio", "", "http://localhost:1234/v1", ("LM_API_TOKEN",), needs_key=False, free=True, schema=True,
-          advice={"refused": "is it running? start it with: lms server start"}),
+    Model("vllm", "", "http://localhost:8000/v1", ("VLLM_API_KEY",), needs_key=False, free=True,
+          logprobs=20, advice={"refused": "is it running? start it with: vllm serve MODEL"}),
+    Model("lmstudio", "", "http://localhost:1234/v1", ("LM_API_TOKEN",), needs_key=False, free=True,
+          schema=True, advice={"refused": "is it running? start it with: lms server start"}),
 )  # fmt: skip
 
 
@@ -315,12 +315,8 @@ def cost(usage: Usage, model: Model) -> tuple[float | None, bool]:
     if price is None or not (usage.input or usage.output):
         return None, False
     cached = price.input if price.cached is None else price.cached
-    marked = price.input if price.marked is None else price.marked
-    fresh = max(0, usage.input - usage.cached - usage.marked)
-    dollars = (
-        fresh * price.input + usage.cached * cached + usage.marked * marked + usage.output * price.output
-    )
-    return dollars / 1e6, True
+    fresh = usage.input - usage.cached
+    return (fresh * price.input + usage.cached * cached + usage.output * price.output) / 1e6, True
 
 
 def affordable(messages: Iterable[Mapping[str, str]], model: Model, dollars: float) -> int | None:

@@ -9,13 +9,14 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from voxgen.ask.confidence import Confidence
 from voxgen.ask.faults import Fault, classify_event, decoded, described, text_of
 from voxgen.ask.models import Usage
 
-__all__ = ["Answer", "Doubt", "EventStream", "Listener", "Mask", "read_body", "read_usage"]
+__all__ = ["Answer", "Doubt", "EventStream", "Listener", "Mask", "Reply", "read_body", "read_usage"]
 
 FILTERED = r"filter|refusal|safety|recitation|prohibited|blocklist|sensitive"
 TOO_LONG = r"length|max_tokens|exceeded"
@@ -25,6 +26,20 @@ THINK, UNTHINK = "<think>", "</think>"
 
 Listener = Callable[[str], object]
 Doubt = Callable[[float], bool]  # told the confidence of the last group of tokens, says whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered; `partial` is empty, or says why `text` is only a part of it."""
+
+    text: str
+    reasoning: str
+    finish: str  # "stop", "length", "filter", "unsure" or "cut"
+    usage: Usage
+    model: str  # as the server names it
+    seconds: float
+    partial: str = ""
+    confidence: Confidence = field(default_factory=Confidence, compare=False, repr=False)
 
 
 def read_body(chunks: Iterator[bytes], answer: Answer) -> None:
