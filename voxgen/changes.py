@@ -242,7 +242,7 @@ def _renewed(name: str, old: Any, new: Any) -> str:
     return f"{name} {old} → {new}" if plain and len(old) + len(new) < 40 else name
 
 
-def _listed(names: list[str], most: int = 8) -> str:
+def _listed(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

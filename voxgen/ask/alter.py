@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from voxgen.ask.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
-from voxgen.ask.wish import Wish, singular, understand
+from voxgen.ask.wish import Wish, phrase, singular, understand
 
 __all__ = ["alter"]
 
 Change = dict[str, Any]
+Thing = tuple[str, int, str]  # a stock part, how many, a colour family or ""
 REMOVE = {"remove", "delete", "without", "no", "take", "away", "drop", "erase", "clear", "rid"}
 ADD = {"add", "put", "place", "plant", "more", "another", "plus", "include", "insert", "with"}
 TURN = {"make", "turn", "paint", "set", "change", "let", "be", "into", "color", "colour", "it", "get", "give"}
@@ -57,6 +58,25 @@ def _mode(words: list[str]) -> str:
 
 
 Do = Callable[[Document, Wish, list[str], str, Change, list[str]], None]
+
+
+def _things(words: list[str]) -> list[Thing]:
+    """Return the stock things that words name: part, how many, colour family or "", longest names first."""
+    things: list[Thing] = []
+    color, count, at = "", 0, 0
+    while at < len(words):
+        length, meanings = phrase(words, at)
+        for kind, value in meanings:
+            color = value if kind == "color" else color
+            count = value if kind == "number" else count
+            if kind == "noun" and (part := value.get("part") or value.get("subject")) in parts():
+                several = 4 if words[at + length - 1].endswith("s") else 1
+                things.append((part, count or several, color))
+                color, count = "", 0
+        if words[at].isdigit():
+            count = min(int(words[at][:4]), 24)
+        at += length
+    return things
 
 
 def _light(
@@ -163,17 +183,17 @@ def _color(
     document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
 ) -> None:
     """Give a colour that is named to what it is named with: a slot such as the roofs, or a thing."""
-    family = next(iter(wish.tints.values()), "") or next((c for _, _, c in wish.things if c), "")
+    named = _things(words)
+    family = next(iter(wish.tints.values()), "") or next((color for _, _, color in named if color), "")
     if not family or mode != "turn":
         return
     slots = [slot for word in words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
-    nouns = [*(part for part, _, _ in wish.things), *wish.subjects]
     done = [slot for slot in slots if _recolor_slot(document, slot, family, change)]
-    done += [noun for noun in nouns if not slots and _recolor_part(document, noun, family, change)]
-    missed = [name for name in dict.fromkeys(slots or nouns) if name not in done]
-    if missed or not (slots or nouns):
-        notes.append(f"nothing here to give the colour: {', '.join(missed) or 'name it'}")
-    wish.things = [thing for thing in wish.things if thing[0] not in done]
+    done += [part for part, _, _ in named if not slots and _recolor_part(document, part, family, change)]
+    wanted = slots or [part for part, _, _ in named]
+    missed = [name.replace("_", " ") for name in dict.fromkeys(wanted) if name not in done]
+    if missed or not wanted:
+        notes.append(f"nothing here takes the colour: {', '.join(missed) or 'name what'}")
 
 
 def _recolor_slot(document: Document, slot: str, family: str, change: Change) -> bool:
@@ -194,17 +214,14 @@ def _recolor_slot(document: Document, slot: str, family: str, change: Change) ->
     return bool(named or found)
 
 
-def _recolor_part(document: Document, noun: str, family: str, change: Change) -> bool:
-    """Recolour the parts of a document that are a stock part, in the slot that shows most."""
+def _recolor_part(document: Document, part: str, family: str, change: Change) -> bool:
+    """Recolour the parts of a document that are such a thing, in the slot that shows most."""
     found = False
     for name in document.get("parts") or {}:
-        base = _base(name)
-        if base and (base == noun or noun in parts()[base]["words"]):
+        if base := _is_a(name, part):
             slots = parts()[base]["slots"]
-            slot = next(
-                (s for s in ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots) if s in slots),
-                "",
-            )
+            order = ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots)
+            slot = next((s for s in order if s in slots), "")
             found |= bool(slot) and _retint(document, name, slot, family, change)
     return found
 
@@ -242,12 +259,11 @@ def _add(
     if mode != "add":
         return
     at = next((i for i, word in enumerate(words) if word in NEAR), len(words))
-    whole, place = understand(" ".join(words[:at])), " ".join(words[at:])
+    place = words[at:]
     area = _area(document, place) if place else None
     if place and area is None:
-        notes.append(f"{place!r} is nowhere to be found; it stands where there is room")
-    things = [*whole.things, *((s, 1, whole.tints.get(s, "")) for s in whole.subjects if s in parts())]
-    for part, count, color in dict.fromkeys(things):
+        notes.append(f"found no {' '.join(place[1:])} to put it {place[0]}; it stands where there is room")
+    for part, count, color in _things(words[:at]):
         if not _drop(document, part, count, color, area, change):
             notes.append(f"no ground here for: {part.replace('_', ' ')}")
 
@@ -295,8 +311,7 @@ def _remove(
     document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
 ) -> None:
     """Take the steps out that place or scatter a thing, and what such a thing is called in their notes."""
-    nouns = [*(part for part, _, _ in wish.things), *wish.subjects, *wish.features]
-    for noun in dict.fromkeys(nouns):
+    for noun in dict.fromkeys([*(part for part, _, _ in _things(words)), *wish.features]):
         gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, noun)}
         if gone:
             change.setdefault("build", {}).update(gone)
@@ -308,13 +323,18 @@ def _is_of(step: Any, noun: str) -> bool:
     """Say whether a step stands things of a kind."""
     if not isinstance(step, dict):
         return False
-    names = placed([step])
-    bases = [_base(name) or name for name in names]
-    if any(
-        b == noun or noun in parts().get(b, {}).get("words", ()) or b.startswith(f"{noun}_") for b in bases
-    ):
+    if any(_is_a(name, noun) for name in placed([step])):
         return True
     return noun in ("flowers", "fence") and noun.removesuffix("s") in str(step.get("note", ""))
+
+
+def _is_a(name: str, part: str) -> str:
+    """Return which stock part a part of a document is, if it is such a thing; a cottage may be thatched."""
+    base = _base(name) or name
+    if base == part or part in base.split("_") or base.startswith(f"{part}_"):
+        return base if base in parts() else name
+    stock = parts().get(base)
+    return base if stock and part in stock["words"] else ""
 
 
 def _base(name: str) -> str | None:
@@ -323,18 +343,16 @@ def _base(name: str) -> str | None:
     return max(fitting, key=len) if fitting else None
 
 
-def _area(document: Document, place: str) -> list[list[int]] | None:
-    """Return the corners of the ground around what a phrase names: a pond, or a thing that stands there."""
-    wish = understand(place)
-    for box in _boxes(document, wish):
-        low, high = box
+def _area(document: Document, place: list[str]) -> list[list[int]] | None:
+    """Return the corners of the ground around what words name: a pond, or a thing that stands there."""
+    wish = understand(" ".join(place))
+    for low, high in _boxes(document, wish, [part for part, _, _ in _things(place)]):
         return [[low[0] - AROUND, low[1] - AROUND], [high[0] + AROUND, high[1] + AROUND]]
     return None
 
 
-def _boxes(document: Document, wish: Wish) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield where the things of a wish stand: low and high corner along x and y."""
-    nouns = {*(part for part, _, _ in wish.things), *wish.subjects}
+def _boxes(document: Document, wish: Wish, things: list[str]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield where what a place names stands: low and high corner along x and y."""
     bodies: dict[str, Part] = document.get("parts") or {}
     for step in document["build"]:
         if not isinstance(step, dict):
@@ -342,9 +360,10 @@ def _boxes(document: Document, wish: Wish) -> Iterator[tuple[list[int], list[int
         if wish.features and "in" in step and any(WATER.search(s) for s in strings(step.get("of"))):
             yield _corners(step["in"])
         name = step.get("place")
-        if isinstance(name, str) and ({name, _base(name)} & nouns) and isinstance(step.get("at"), list):
-            first = step["at"][0] if isinstance(step["at"][0], list) else step["at"]
-            if all(isinstance(v, (int, float)) for v in first[:2]):
+        if isinstance(name, str) and any(_is_a(name, part) for part in things):
+            at = step.get("at")
+            first = at[0] if isinstance(at, list) and at and isinstance(at[0], list) else at
+            if isinstance(first, list) and all(isinstance(v, (int, float)) for v in first[:2]):
                 wide, deep = (bodies.get(name, {}).get("size") or [8, 8])[:2]
                 x, y = int(first[0]), int(first[1])
                 yield [x, y], [x + int(wide), y + int(deep)]
