@@ -10,7 +10,7 @@ from typing import IO, Any
 from voxgen import __version__, changes, files, names
 from voxgen.ask import alter, composer, prompts, schema
 from voxgen.ask.confidence import Confidence, threshold
-from voxgen.ask.models import BUILTIN, choose
+from voxgen.ask.models import BUILTIN, Choice, choose
 from voxgen.ask.stream import Reply
 from voxgen.conversation import Conversation, Tell, bill, total
 from voxgen.errors import FileError, ModelError, ReplyError, UsageError, VoxgenError
@@ -103,6 +103,10 @@ def make(
         raise
 
 
+def _schema(choice: Choice) -> dict[str, Any] | None:
+    return schema.scene_schema(choice.model.schema) if choice.model.schema else None
+
+
 def _silent(sentence: str) -> None:
     pass
 
@@ -139,15 +143,13 @@ def _ask(
     """
     stem, file = reply
     path, again = with_ending(stem, ".reply.txt"), with_ending(stem, ".reply-2.txt")
-    first, reason = _attempt(
-        talk.ask(messages, path, file, schema.scene_schema()), prompt, talk, path, limits
-    )
+    first, reason = _attempt(talk.ask(messages, path, file, _schema(talk.choice)), prompt, talk, path, limits)
     if first is not None and not reason:
         return first
     tell(f"{path}: {reason}; asking once more")
     said = {"role": "user", "content": prompts.repair(reason, *_told(first))}
     try:
-        answer = talk.ask([*messages, said], again, names.opened(again, "w"), schema.scene_schema())
+        answer = talk.ask([*messages, said], again, names.opened(again, "w"), _schema(talk.choice))
     except (ModelError, FileError, UsageError) as error:
         if first is None:
             error.message += f"; the first reply is in {path}"
@@ -247,7 +249,7 @@ def _best(
         path = with_ending(stem, f".sample-{i + 1}.reply.txt")
         talk = talks[i]
         talk.hopeless = lambda group: group < threshold(finished)
-        reply = talk.ask(messages, path, file if i == 0 else names.opened(path, "w"), schema.scene_schema())
+        reply = talk.ask(messages, path, file if i == 0 else names.opened(path, "w"), _schema(talk.choice))
         if reply.finish == "unsure":
             raise ReplyError(f"{path}: the model was less sure than of the others")
         finished.append(reply.confidence)

@@ -70,7 +70,7 @@ class Model:
     limit_field: str = "max_tokens"  # or max_completion_tokens
     limit: int | None = None  # sent where the server's own limit would cut a scene short
     usage_option: bool = True  # knows stream_options.include_usage
-    schema: bool = False  # writes a scene more surely under a JSON schema
+    schema: str = ""  # profile of the JSON schema under which it writes a scene more surely, "" for none
     logprobs: int = 0  # alternatives a token it tells the probability of
     caches_marked: str = ""  # a pattern for names of models that cache only what is marked with cache_control
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False)  # fields sent as they are
@@ -168,17 +168,17 @@ HOSTED: tuple[Model, ...] = (
 _SHORT = "its context is short by default: start it with OLLAMA_CONTEXT_LENGTH=32768 ollama serve"
 LOCAL: tuple[Model, ...] = (
     Model(
-        "ollama", "", "http://localhost:11434/v1", needs_key=False, free=True, schema=True,
+        "ollama", "", "http://localhost:11434/v1", needs_key=False, free=True, schema="portable",
         advice={"refused": "is Ollama running? start it with: ollama serve", "length": _SHORT,
                 "missing": "fetch the model with: ollama pull NAME"},
     ),
     Model("llamacpp", "", "http://localhost:8080/v1", ("LLAMA_API_KEY",), needs_key=False, free=True,
-          schema=True, logprobs=20,
+          schema="bounded", logprobs=20,
           advice={"refused": "is it running? start it with: llama-server -m MODEL.gguf"}),
     Model("vllm", "", "http://localhost:8000/v1", ("VLLM_API_KEY",), needs_key=False, free=True,
           logprobs=20, advice={"refused": "is it running? start it with: vllm serve MODEL"}),
     Model("lmstudio", "", "http://localhost:1234/v1", ("LM_API_TOKEN",), needs_key=False, free=True,
-          schema=True, advice={"refused": "is it running? start it with: lms server start"}),
+          schema="portable", advice={"refused": "is it running? start it with: lms server start"}),
 )  # fmt: skip
 
 

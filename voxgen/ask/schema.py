@@ -1,8 +1,10 @@
 """scene_schema(): the scene language as JSON Schema, for endpoints that hold a model to one.
 
-Only what every provider accepts: closed objects with every property required (null where the language leaves
-one out), `anyOf`, `enum`, no references, no bounds. Maps with free keys have no place there, so palette and
-parts are lists of named entries, which the language reads too; `let`, `functions` and `textures` stay out.
+Two profiles. "portable" is what every provider accepts: closed objects with every property required, `anyOf`,
+`enum`, no references, no bounds. "bounded" adds how many numbers a point has and how large they are, for
+engines that compile a schema into a grammar of their own. Maps with free keys have no place in either:
+palette and parts are lists of named entries, which the language reads too; `let`, `functions`, `textures` and
+the params of parts stay out. What is required costs tokens, so a step has the options that matter.
 """
 
 from __future__ import annotations
@@ -15,27 +17,18 @@ __all__ = ["HINT", "scene_schema"]
 Schema = dict[str, Any]
 
 # What a model is told that has to keep to the schema: the prompt teaches the maps.
-HINT = (
-    'Write "palette" and "parts" as lists whose entries have a "name"; leave out "let", "functions" and '
-    '"textures"; null stands for every option you do not use.'
-)
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"anyOf": [{"type": "number"}, {"type": "string"}]}  # or an expression
-WHOLE: Schema = {"type": "integer"}
-YES: Schema = {"type": "boolean"}
-LIGHTS = ("day", "sunset", "night", "overcast")
+HINT = 'Write "palette" and "parts" as lists whose entries have a "name"; no "let", "functions", "textures".'
 
 
-def one_of(*values: str) -> Schema:
-    return {"type": "string", "enum": list(values)}
+def _one_of(*values: Any) -> Schema:
+    return {"type": "string" if isinstance(values[0], str) else "integer", "enum": list(values)}
 
 
-def many(item: Schema) -> Schema:
+def _many(item: Schema) -> Schema:
     return {"type": "array", "items": item}
 
 
-def closed(**properties: Schema) -> Schema:
+def _closed(**properties: Schema) -> Schema:
     """Return an object with exactly these properties."""
     return {
         "type": "object",
@@ -45,71 +38,72 @@ def closed(**properties: Schema) -> Schema:
     }
 
 
-def optional(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-POINT = many(NUMBER)  # [x,y,z]: how many there are is said in the prompt
-MATERIAL: Schema = {"anyOf": [TEXT, many(TEXT)]}
-COMMON = {"of": MATERIAL, "only": optional(MATERIAL), "when": optional(TEXT)}
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+YES: Schema = {"type": "boolean"}
+NAME: Schema = {"type": "string", "pattern": "^[A-Za-z_#][A-Za-z0-9_]{0,23}$"}
+LEAST = 8  # steps of a scene
+AXIS = _one_of("x", "y", "z")
+SIDE = 512  # cells
 
 
 @cache
-def scene_schema() -> Schema:
+def scene_schema(profile: str = "portable") -> Schema:
     """Return the schema of a scene document; the caller must not change it."""
-    plain = list(_steps().values())
-    repeat = closed(repeat=NUMBER, **{"as": TEXT}, build=many({"anyOf": plain}))
-    steps = many({"anyOf": [*plain, repeat]})
-    return closed(
+    bounded = profile == "bounded"
+    steps = _steps(bounded)
+    name = NAME if bounded else TEXT
+    size = _several(_whole(bounded, 16, SIDE), bounded, 3)
+    color: Schema = {"type": "string", "pattern": "^#[0-9a-f]{6}$"} if bounded else TEXT
+    repeat = _closed(repeat=_whole(bounded, 1, 64), **{"as": name}, build=_many({"anyOf": steps}))
+    build = _many({"anyOf": [*steps, repeat]}) | ({"minItems": LEAST} if bounded else {})
+    return _closed(
         title=TEXT,
         plan=TEXT,
-        size=many(WHOLE),
-        light=one_of(*LIGHTS),
-        palette=many(
-            closed(name=TEXT, color=TEXT, opacity=optional(NUMBER_ONLY), glow=optional(NUMBER_ONLY))
-        ),
-        parts=many(closed(name=TEXT, size=many(WHOLE), build=many({"anyOf": plain}))),
-        build=steps,
+        size=size,
+        light=_one_of("day", "sunset", "night", "overcast"),
+        palette=_many(_closed(name=name, color=color, opacity=NUMBER, glow=NUMBER)),
+        parts=_many(_closed(name=name, size=size, build=_many({"anyOf": steps}))),
+        build=build,
     )
 
 
-NUMBER_ONLY: Schema = {"type": "number"}
+def _whole(bounded: bool, least: int, most: int) -> Schema:
+    return {"type": "integer"} | ({"minimum": least, "maximum": most} if bounded else {})
 
 
-def _steps() -> dict[str, Schema]:
+def _several(item: Schema, bounded: bool, least: int, most: int | None = None) -> Schema:
+    """Return a list of `least` to `most` items, of exactly `least` where no other number is given."""
+    return _many(item) | ({"minItems": least, "maxItems": most or least} if bounded else {})
+
+
+def _steps(bounded: bool) -> list[Schema]:
     """Return the schema of every step but repeat, which holds others."""
-    corners = many(POINT)
-    hollow = optional({"anyOf": [YES, NUMBER_ONLY]})
-    ball = {"center": POINT, "radius": {"anyOf": [NUMBER, POINT]}}
-    tube = {"base": POINT, "radius": NUMBER, "height": NUMBER}
-    axis = optional(one_of("x", "y", "z"))
-    return {
-        "box": closed(box=corners, hollow=hollow, walls=optional(YES), **COMMON),
-        "sphere": closed(
-            sphere=closed(**ball), hollow=hollow, keep=optional(one_of("top", "bottom")), **COMMON
-        ),
-        "ellipsoid": closed(
-            ellipsoid=closed(**ball), hollow=hollow, keep=optional(one_of("top", "bottom")), **COMMON
-        ),
-        "cylinder": closed(cylinder=closed(**tube, top=optional(NUMBER), axis=axis), hollow=hollow, **COMMON),
-        "cone": closed(cone=closed(**tube, axis=axis), hollow=hollow, **COMMON),
-        "roof": closed(roof=closed(box=corners, along=one_of("x", "y")), **COMMON),
-        "pyramid": closed(pyramid=corners, **COMMON),
-        "line": closed(line=corners, width=NUMBER, taper=optional(NUMBER), curve=optional(YES), **COMMON),
-        "voxels": closed(voxels=corners, **COMMON),
-        "layers": closed(layers=many(TEXT), at=POINT, facing=optional(one_of("front")), only=COMMON["only"]),
-        "terrain": closed(
-            terrain=closed(box=corners, scale=NUMBER, seed=WHOLE, top=optional(MATERIAL)), **COMMON
-        ),
-        "formula": closed(formula=TEXT, **{"in": corners}, **COMMON),
-        "place": closed(
-            place=TEXT,
-            at=corners,
-            turn=optional({"type": "integer", "enum": [0, 90, 180, 270]}),
-            when=COMMON["when"],
-        ),
-        "scatter": closed(
-            scatter=many(TEXT), on=many(TEXT), area=optional(corners), count=NUMBER, gap=NUMBER, seed=WHOLE
-        ),
-        "mirror": closed(mirror=one_of("x", "y")),
-    }
+    value: Schema = {"anyOf": [_whole(bounded, 0, SIDE) if bounded else NUMBER, TEXT]}  # or an expression
+    name = NAME if bounded else TEXT
+    material: Schema = {"anyOf": [name, _several(name, bounded, 1, 6)]}
+    point = _several(value, bounded, 3)
+    corners, points = _several(point, bounded, 2), _several(point, bounded, 1, 400)
+    area = _several(_several(value, bounded, 2), bounded, 2)
+    ball = {"center": point, "radius": {"anyOf": [value, point]}}
+    tube = {"base": point, "radius": value, "height": value}
+    thickness, number = _whole(bounded, 0, 9), _whole(bounded, 0, 99)
+    formula = {"formula": TEXT, "in": corners}
+    return [
+        _closed(box=corners, hollow=thickness, walls=YES, of=material),
+        _closed(sphere=_closed(**ball), hollow=thickness, of=material),
+        _closed(ellipsoid=_closed(**ball), hollow=thickness, of=material),
+        _closed(cylinder=_closed(**tube, top=value, axis=AXIS), hollow=thickness, of=material),
+        _closed(cone=_closed(**tube, axis=AXIS), hollow=thickness, of=material),
+        _closed(roof=_closed(box=corners, along=_one_of("x", "y")), of=material),
+        _closed(pyramid=corners, of=material),
+        _closed(line=points, width=value, taper=value, curve=YES, of=material),
+        _closed(voxels=points, of=material),
+        _closed(layers=_many(TEXT), at=point),
+        _closed(terrain=_closed(box=corners, scale=value, seed=number, top=material), of=material),
+        _closed(**formula, of=material),
+        _closed(**formula, only=material, of=material),
+        _closed(place=name, at=points, turn=_one_of(0, 90, 180, 270)),
+        _closed(scatter=_many(name), on=_many(name), area=area, count=value, gap=value, seed=number),
+        _closed(mirror=_one_of("x", "y")),
+    ]
