@@ -62,7 +62,7 @@ def unwrapped(value: Any) -> dict[str, Any]:
         value = inner[0]
     change: dict[str, Any] = {}
     for key, entry in value.items():
-        word = _word(str(key)) or str(key)
+        word = _word(str(key)) or str(key).replace("document", "")
         if word == "remove":
             numbers = entry if isinstance(entry, list) else [entry]
             change.setdefault("build", {}).update({str(n): None for n in numbers})
@@ -82,8 +82,11 @@ def _word(key: str) -> str:
 def apply(document: Document, change: Mapping[str, Any]) -> tuple[Document, list[str]]:
     """Return the changed document, and what of the change could not be used; the given one stays as it is.
 
-    A change whose "build" is a list is a whole document if it says its size too; else these are steps to add.
+    A change whose "build" is a list is a whole document if it says its size too, laid over the given one;
+    else these are steps to add. {"document": …} replaces all of it.
     """
+    if isinstance(change.get("document"), Mapping):
+        return dict(change["document"]), []
     after, wrong = dict(document), []
     for key in PLAIN:
         if key in change:
@@ -153,7 +156,7 @@ def difference(before: Document, after: Document) -> dict[str, Any]:
     if before.get("build") != after.get("build"):
         change |= _stepwise(before.get("build") or [], after.get("build") or [])
     if json.dumps(apply(before, change)[0]) != json.dumps(after):  # the order of names, or keys of its own
-        return {"size": after.get("size"), **after}
+        return {"document": after}
     return change
 
 

@@ -373,10 +373,10 @@ def undo(path: str | Path, limits: Limits | None = None) -> tuple[Path, bool]:
     path = Path(path)
     scene = files.load(path, limits=limits)
     edits = scene.origin.get("edits")
-    if not isinstance(edits, list) or not edits or not isinstance(edits[-1], dict):
+    last = edits[-1] if isinstance(edits, list) and edits else None
+    if not isinstance(last, dict) or not isinstance(last.get("undo"), dict) or not last["undo"]:
         raise UsageError(f"{path} has no earlier version", "only what voxgen edit made has one")
-    last = edits[-1]
-    before, _ = changes.apply(_document(scene), last.get("undo") or {})
+    before, _ = changes.apply(_document(scene), last["undo"])
     earlier = path.parent / Path(str(last.get("from") or ".")).name
     if earlier.suffix and earlier != path and _holds(earlier, before):
         return earlier, False
