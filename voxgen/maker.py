@@ -372,8 +372,8 @@ def undo(path: str | Path, limits: Limits | None = None) -> tuple[Path, bool]:
     """
     path = Path(path)
     scene = files.load(path, limits=limits)
-    edits = scene.origin.get("edits")
-    last = edits[-1] if isinstance(edits, list) and edits else None
+    edits: Any = scene.origin.get("edits")
+    last: Any = edits[-1] if isinstance(edits, list) and edits else None
     if not isinstance(last, dict) or not isinstance(last.get("undo"), dict) or not last["undo"]:
         raise UsageError(f"{path} has no earlier version", "only what voxgen edit made has one")
     before, _ = changes.apply(_document(scene), last["undo"])

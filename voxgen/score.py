@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from voxgen.errors import ReplyError
 from voxgen.language.document import mend
 from voxgen.language.remarks import MAX_RUNS, components, solid_runs
 from voxgen.preview import look
-from voxgen.scene import Scene, VoxelGrid
+from voxgen.scene import Repair, Scene, VoxelGrid
 
 __all__ = ["Score", "empty_layers", "lost_steps", "score"]
 
@@ -67,14 +67,23 @@ def score(scene: Scene) -> Score:
 
 def lost_steps(scene: Scene) -> tuple[int, int]:
     """Return how many steps were lost, and how many there were, those of parts and repeats included."""
-    lost = {match[0] for r in scene.repairs if r.level == "loss" and (match := _STEP.match(r.path))}
+    lost = _lost(scene.repairs)
     try:
-        document = mend(scene.document)[0] if scene.document else {}
+        document, notes = mend(scene.document) if scene.document else ({}, [])
     except ReplyError:
-        document = {}
+        document, notes = {}, []
     parts = document.get("parts") or {}
     bodies = [document, *(p for p in parts.values() if isinstance(p, Mapping))]
-    return len(lost), max(len(lost), sum(_count(body.get("build")) for body in bodies))
+    left = sum(_count(body.get("build")) for body in bodies)
+    return len(lost), max(len(lost), left + len(_lost(notes)))  # what mending dropped is not left
+
+
+def _lost(repairs: Iterable[Repair]) -> set[tuple[str, str]]:
+    """Return the path and the problem of each step that was left out as a whole.
+
+    The path alone will not do: reading and building number the steps each for itself.
+    """
+    return {(r.path, r.problem) for r in repairs if r.level == "loss" and _STEP.fullmatch(r.path)}
 
 
 def empty_layers(grid: VoxelGrid) -> tuple[int, int, int]:
