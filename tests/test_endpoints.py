@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[Script, int, str]] = {
         0,
         "tokens in",
     ),
-    "a cut connection": (stream(HALF, end=False), 0, "the reply is only a part: cut off after"),
+    "a cut connection": (stream(HALF, end=False), 0, "the reply is only a part"),
     "cut inside a chunk": (half_a_chunk, 0, "the reply is only a part"),
     "an error in the middle": (
         stream(HALF, event(error={"code": 502, "message": "provider died"})),
@@ -161,7 +161,7 @@ FAULTS: dict[str, tuple[Script, int, str]] = {
             stream(event(SCENE[CUT + 9 : CUT + 15]), event(finish="length"), DONE),
         ),
         0,
-        "the reply is only a part: cut off after 6 characters: m reached its length limit",
+        f"only a part, {CUT + 15} characters: cut off, m reached its length limit",
     ),
     "a redirect": (
         answer(b"", "302 Found", Location="https://elsewhere.example/v1"),

@@ -88,7 +88,7 @@ class Conversation:
         if known is None:
             cache.keep(named, reply)
         if reply.partial:
-            self._tell(f"the reply is only a part: {reply.partial}")
+            self._tell(f"the reply is only a part, {len(reply.text):,} characters: {reply.partial}")
         return reply
 
     def origin(self, reply: Reply, template: str) -> dict[str, Any]:

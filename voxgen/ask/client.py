@@ -336,7 +336,7 @@ def _reply(
     partial = "the model answered in its reasoning only" if answer.aloud else ""
     if fault:
         advice = f"; {model.advice[fault.kind]}" if fault.kind in model.advice else ""
-        partial = f"cut off after {len(text):,} characters: {worded(fault, model, key)}{advice}"
+        partial = f"cut off, {worded(fault, model, key)}{advice}"
     finish = "stop" if not fault else fault.kind if fault.kind in ("length", "filter", "unsure") else "cut"
     name = clean(answer.model or model.name, key)
     usage = answer.usage
