@@ -102,20 +102,20 @@ class Sketch:
         self.scene: Scene | None = None  # the newest
         self._text: list[str] = []
         self._news = threading.Event()
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def feed(self, piece: str, finished: bool = False) -> None:
         """Take in a piece of the reply; `finished` says that it completes a step or a part."""
         self._text.append(piece)
         if finished:
-            if not self._thread.is_alive() and not self._closed:
+            if self._thread.ident is None and not self._closed.is_set():
                 self._thread.start()
             self._news.set()
 
     def close(self) -> None:
         """End the thread; waits for the scene that is being built."""
-        self._closed = True
+        self._closed.set()
         self._news.set()
         if self._thread.is_alive():
             self._thread.join(timeout=_QUICK.total_seconds + 2)
@@ -124,7 +124,7 @@ class Sketch:
         while True:
             self._news.wait()
             self._news.clear()
-            if self._closed:
+            if self._closed.is_set():
                 return
             start = time.monotonic()
             try:
@@ -133,12 +133,13 @@ class Sketch:
                 pass  # nothing to see yet
             except Exception:  # a preview must not end a run; the whole reply is read anew
                 return
-            time.sleep(min(_REST * (time.monotonic() - start), 5.0))
+            self._closed.wait(min(_REST * (time.monotonic() - start), 5.0))
 
 
 def _terminal(file: TextIO) -> tuple[int, int]:
     """Return columns and lines of the terminal a file is."""
     try:
-        return tuple(os.get_terminal_size(file.fileno()))  # type: ignore[return-value]
-    except (OSError, ValueError, AttributeError):
-        return 80, 24
+        columns, lines = os.get_terminal_size(file.fileno())
+    except (OSError, ValueError):
+        columns, lines = 0, 0
+    return columns or 80, lines or 24  # a terminal may not know its size
