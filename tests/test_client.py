@@ -308,6 +308,7 @@ def test_a_reply_without_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         failure("402 Payment Required", "credits held by requests in flight", Retry_After="2"),
         answer(b"<html><head><title>502 Bad Gateway</title></head></html>", "502 Bad Gateway", "text/html"),
         dropped,
+        answer(b'{"choices": [{"message": <<<'),
         stream(event(error={"code": 429, "message": "upstream busy"})),
         stream(b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n'),
         stream(event("\n "), end=False),

@@ -37,6 +37,7 @@ __all__ = [
 
 MAX_SAID = 300  # characters shown of what a server said
 MAX_WAIT = 60.0  # seconds a server may ask us to wait
+PAGE = re.compile(r"^\s*<|<(!doctype|html|head|body|title|h1)\b", re.IGNORECASE)
 TEXTS = ("text", "thinking", "summary", "content")
 
 
@@ -61,6 +62,7 @@ WORDS = {  # kind → what happened, what to do next
     "missing": ("{host} has no model {name}: {said}", "voxgen models lists some; name one with --model"),
     "path": ("{host} has no chat completions at this address: {said}", "check the base URL: most end in /v1"),
     "web": ("{host} answered with a web page, not a model: {said}", "check the base URL: most end in /v1"),
+    "garbled": ("{host} sent JSON that cannot be read: {said}", f"try again, {OTHER}"),
     "redirect": ("{host} redirects to {said}, which is not followed", "if it is right, make it the base URL"),
     "request": ("{host} did not accept the request: {said}", "--debug shows what was sent"),
     "context": ("the prompt is too long for {name}: {said}", f"shorten it, {OTHER}"),
@@ -126,7 +128,7 @@ def described(body: bytes | str | dict[str, Any]) -> tuple[str, str]:
     value: Any = body if isinstance(body, dict) else decoded(body)
     if value is None:
         raw = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-        if "<" in raw[:200]:
+        if PAGE.search(raw[:2000]):
             title = re.search(r"<(title|h1)[^>]*>([^<]{1,300})", raw, re.IGNORECASE)
             return html.unescape(title[2]).strip() if title else "a web page", ""
         return raw.strip(), ""

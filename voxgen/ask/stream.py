@@ -56,7 +56,8 @@ def read_body(chunks: Iterator[bytes], answer: Answer) -> None:
         whole = head + b"".join(chunks)
         value = decoded(whole)
         if value is None:
-            raise Fault("web" if b"<" in whole[:200] else "cut", described(whole)[0])
+            page = head[:1] == b"<"
+            raise Fault("web" if page else "garbled", described(whole)[0], retry=not page)
         answer.chunk(value)
         answer.done = True
         return
