@@ -906,6 +906,31 @@ def test_a_schema_is_given_up_in_two_steps_and_that_is_remembered() -> None:
     assert kinds == ["json_schema", "json_object", None, None, "json_schema", "json_object", None]
 
 
+def test_samples_asked_for_at_once_step_down_each_for_itself_and_once() -> None:
+    together = threading.Barrier(4)
+
+    def script(request: Request) -> Any:
+        if "max_completion_tokens" in request.body:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(timeout=5)  # all are refused before any steps down
+            return failure("400 Bad", "Unrecognized request argument: max_completion_tokens")(request)
+        return OK(request)
+
+    with serving(script) as server:
+        model = replace(custom(server.url, "m"), limit_field="max_completion_tokens", limit=500)
+        threads = [
+            threading.Thread(target=ask, args=(MESSAGES, model), kwargs={"key": None}) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(server.requests) == 8
+        ask(MESSAGES, model, key=None)
+    assert server.requests[-1].body["max_tokens"] == 500
+    assert len(server.requests) == 9
+
+
 @pytest.mark.parametrize("status", ["400 Bad", "404 Not Found", "415 No", "422 No", "500 Oops", "501 No"])
 def test_fields_are_refused_with_any_of_these_statuses(status: str) -> None:
     def script(request: Request) -> Any:

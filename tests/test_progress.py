@@ -96,6 +96,8 @@ def test_a_preview_of_nonsense_ends_nothing(piece: str) -> None:
         line.sketch.feed("", finished=True)
     line.close()
     line.close()
+    if line.sketch._thread.ident:
+        line.sketch._thread.join(10)
     assert not line.sketch._thread.is_alive()
 
 

@@ -157,8 +157,7 @@ def make(
         _ask_about_slip(prompt, [command for command in _COMMANDS if command != "make"])
     say = _speaker(quiet)
     pixels = _pixels(picture)
-    if as_json and str(output) == "-":
-        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
+    _check_output(output, as_json)
     if not no_picture:
         _check_screen()  # before a model is paid
         _check_look(view, light, quality, pixels)
@@ -179,14 +178,8 @@ def make(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    with _billed(scene.origin, say):
-        _tell_repairs(scene, scene.title, say)
-        target = None
-        if not no_picture:
-            target = _beside(scene, output)
-            _draw(scene, target, pixels, view, light, quality, quiet)
-        _report(_about(scene, target), str(target) == "-", as_json)
-    _strictly(strict, _repaired(scene))
+    look = pixels, view, light, quality
+    _present(scene, scene.origin, None if no_picture else look, output, strict, as_json, quiet)
 
 
 @app.command()
@@ -222,8 +215,7 @@ def edit(
         return
     say = _speaker(quiet)
     pixels = _pixels(picture)
-    if as_json and str(output) == "-":
-        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
+    _check_output(output, as_json)
     if not no_picture:
         _check_screen()
         _check_look(view, light, quality, pixels)
@@ -243,14 +235,8 @@ def edit(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    with _billed(scene.origin["edits"][-1], say):
-        _tell_repairs(scene, scene.title, say)
-        target = None
-        if not no_picture:
-            target = _beside(scene, output)
-            _draw(scene, target, pixels, view, light, quality, quiet)
-        _report(_about(scene, target), str(target) == "-", as_json)
-    _strictly(strict, _repaired(scene))
+    look = pixels, view, light, quality
+    _present(scene, scene.origin["edits"][-1], None if no_picture else look, output, strict, as_json, quiet)
 
 
 @app.command()
@@ -549,6 +535,11 @@ def _load(source: Path, limit: list[str] | None) -> Scene:
 # --------------------------------------------------------------------------- doing and telling
 
 
+def _check_output(output: Path | None, as_json: bool) -> None:
+    if as_json and str(output) == "-":
+        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
+
+
 def _check_screen() -> None:
     from voxgen.picture import driver
 
@@ -592,6 +583,26 @@ def _draw(
         sys.stdout.buffer.flush()
     else:
         files.write_bytes(target, data)
+
+
+def _present(
+    scene: Scene,
+    paid: dict[str, Any],
+    look: tuple[tuple[int, int], str | None, str | None, str] | None,
+    output: Path | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Tell what a new scene is, draw it if it is to have a look, and end with what was `paid` for it."""
+    say = _speaker(quiet)
+    with _billed(paid, say):
+        _tell_repairs(scene, scene.title, say)
+        target = None if look is None else _beside(scene, output)
+        if look is not None and target is not None:
+            _draw(scene, target, *look, quiet)
+        _report(_about(scene, target), str(target) == "-", as_json)
+    _strictly(strict, _repaired(scene))
 
 
 def _beside(scene: Scene, output: Path | None) -> Path:

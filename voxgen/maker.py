@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -239,8 +241,6 @@ def _best(
     Scores as good as equal are told apart by how sure the model was, where the endpoint says so; a sample
     that falls below what the finished ones stayed above is not heard to its end.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     hint = "nothing was asked; choose another place with -o"
     stem, file = names.claim(free_stem(wanted), wanted, ".sample-1.reply.txt", hint)
     finished: list[Confidence] = []
@@ -262,22 +262,44 @@ def _best(
 
     scenes: list[tuple[float, tuple[float, float], Scene]] = []
     errors: list[VoxgenError] = []
-    with ThreadPoolExecutor(len(talks)) as pool:
-        for i, future in enumerate([pool.submit(sample, i) for i in range(len(talks))]):
-            try:
-                scene, sure = future.result()
-            except VoxgenError as error:
-                errors.append(error)
-                tell(f"sample {i + 1}: {error}")
-                continue
-            value = score(scene)
-            scenes.append((round(value.total, 2), sure.rank, scene))
-            tell(f"sample {i + 1}: {scene.title!r}, score {value.total:.2f}")
+    for i, outcome in enumerate(_at_once(sample, len(talks))):
+        if isinstance(outcome, VoxgenError):
+            errors.append(outcome)
+            tell(f"sample {i + 1}: {outcome}")
+            continue
+        scene, sure = outcome
+        value = score(scene)
+        scenes.append((round(value.total, 2), sure.rank, scene))
+        tell(f"sample {i + 1}: {scene.title!r}, score {value.total:.2f}")
     if not scenes:
         raise errors[0]
     points, _, best = max(scenes, key=lambda entry: entry[:2])
     origin = {**best.origin, **total(talks), "samples": len(talks), "score": points}
     return _saved(best.but(origin=origin), stem, wanted)
+
+
+def _at_once(do: Callable[[int], Any], count: int) -> list[Any]:
+    """Return do(0), do(1) … done in threads of their own, a VoxgenError where that is what came of it.
+
+    The threads end with the program, so that Ctrl-C waits for no reply.
+    """
+    outcomes: list[Any] = [None] * count
+
+    def run(i: int) -> None:
+        try:
+            outcomes[i] = do(i)
+        except BaseException as error:
+            outcomes[i] = error
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, VoxgenError):
+            raise outcome
+    return outcomes
 
 
 # --------------------------------------------------------------------------- changing a scene

@@ -114,11 +114,9 @@ class Sketch:
             self._news.set()
 
     def close(self) -> None:
-        """End the thread; waits for the scene that is being built."""
+        """Let the thread end after the scene that is being built."""
         self._closed.set()
         self._news.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_QUICK.total_seconds + 2)
 
     def _run(self) -> None:
         while True:

@@ -81,8 +81,8 @@ def ask(
     """
     key = _checked(messages, model, key, key_source)
     body = _body(messages, model, max_tokens, temperature, seed, schema, hopeless is not None)
-    learnt = _LEARNT.setdefault((model.base_url, model.name), [])
-    for refusal in learnt:
+    heard = list(_LEARNT.get((model.base_url, model.name), ()))  # own copy: samples are asked for at once
+    for refusal in heard:
         step_down(body, refusal)
 
     def trace(line: str) -> None:
@@ -101,8 +101,9 @@ def ask(
                 return reply
             if steps < MAX_STEPS and fault.status in STEP and (change := step_down(body, fault.said)):
                 trace(f"asking again: {change}")
-                if len(learnt) < MAX_STEPS:
-                    learnt.append(fault.said)
+                if len(heard) < MAX_STEPS:
+                    heard.append(fault.said)
+                    _LEARNT[model.base_url, model.name] = heard
                 steps += 1
                 continue
             tries += 1
