@@ -1018,6 +1018,12 @@ def test_a_key_that_a_server_writes_into_its_reply_is_hidden_however_it_is_cut()
         assert reply.reasoning == "***"
 
 
+def test_what_was_held_back_of_a_cut_reply_is_not_lost() -> None:
+    script = stream(event("{"), event(f'"title": "{KEY[:7]}'), end=False)
+    heard: list[str] = []
+    assert talk(script, key=KEY, on_text=heard.append).text == "".join(heard) == f'{{"title": "{KEY[:7]}'
+
+
 def test_a_reply_without_counts_has_estimates_that_say_so() -> None:
     usage = talk(stream(event(SCENE), thought("hm hm hm"), event(finish="stop"))).usage
     assert usage.estimated

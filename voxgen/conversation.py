@@ -28,7 +28,7 @@ class Conversation:
 
     fresh: ask again although the reply is known. sample: a number that tells equal requests apart.
     tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the reply, of the
-    model's reasoning, and traces of the connection. hopeless: see client.ask.
+    model's reasoning, and traces of the connection.
     """
 
     def __init__(
@@ -43,20 +43,19 @@ class Conversation:
         on_text: Tell | None = None,
         on_reasoning: Tell | None = None,
         debug: Tell | None = None,
-        hopeless: Doubt | None = None,
     ) -> None:
         self.choice = choice
         self.seed = seed
         self.replies: list[Reply] = []  # those that were asked for
         self.recalled = 0  # how many more came out of the cache
         self.files: list[str] = []
+        self.hopeless: Doubt | None = None  # see client.ask
         self._sample = sample
         self._max_cost = max_cost
         self._fresh = fresh
         self._tell = tell
         self._on_text = on_text
         self._on_reasoning = on_reasoning
-        self.hopeless = hopeless
         self._debug = debug
 
     def check(self, messages: list[Message]) -> None:

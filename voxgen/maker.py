@@ -57,10 +57,10 @@ def make(
     again although the reply is in the cache. stem: path without extension for the files, by default made of
     the prompt in the current folder; a taken name gets -2. limits: how much a document may ask for.
 
-    The reply is in <stem>.reply.txt while it arrives, before anything
-    reads it, and the scene in <stem>.json. A reply with no scene, with nearly nothing in it or with more than
-    a fifth of its steps lost is asked for once more, with the reason, and the better scene is kept; origin
-    adds up what all of it cost. When the reply's file cannot be written on, the rest is read in memory.
+    The reply is in <stem>.reply.txt while it arrives, before anything reads it, and the scene in
+    <stem>.json. A reply with no scene, with nearly nothing in it or with more than a fifth of its steps lost
+    is asked for once more, with the reason, and the better scene is kept; origin adds up what all of it cost.
+    When the reply's file cannot be written on, the rest is read in memory.
     tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the reply, of the
     model's reasoning, and traces of the connection.
     Raises UsageError, ModelError, ReplyError, FileError.

@@ -246,6 +246,8 @@ def _listen(
         fault = answer.verdict()
     except Fault as caught:
         fault = caught
+        if answer.visible:
+            answer.flush()
     if fault:
         trace(f"{fault.kind} {fault.status or ''}: {fault.said}")
     return fault

@@ -200,14 +200,7 @@ class Answer:
 
     def verdict(self) -> Fault | None:
         """Close the reply and return what is wrong with it as a whole."""
-        held, self._held = self._held, ""
-        if self._thinking:
-            self._think(held)
-        elif held:
-            self._thinking = False
-            self._say(held)
-        self._think("", last=True)
-        self._write("", last=True)
+        self.flush()
         if self.refusal or re.search(FILTERED, self.finish, re.IGNORECASE):
             return Fault("filter", self.refusal or f"finish_reason {self.finish}")
         if re.search(TOO_LONG, self.finish, re.IGNORECASE):
@@ -222,6 +215,17 @@ class Answer:
         if not self.visible:
             return Fault("empty", f"finish_reason {self.finish or 'none'}", retry=True)
         return None
+
+    def flush(self) -> None:
+        """Pass on what was held back, as nothing more comes."""
+        held, self._held = self._held, ""
+        if self._thinking:
+            self._think(held)
+        elif held:
+            self._thinking = False
+            self._say(held)
+        self._think("", last=True)
+        self._write("", last=True)
 
     def _choice(self, choice: dict[str, Any]) -> None:
         message = choice.get("delta") or choice.get("message")
