@@ -318,6 +318,39 @@ def test_colours_are_given_to_things_and_to_what_they_are_made_of(garden: dict[s
     assert notes == []
 
 
+def test_a_stock_thing_takes_no_name_of_the_document(garden: dict[str, Any]) -> None:
+    own = {
+        "palette": {"grass": "#55aa44"},
+        "functions": {"puff(a)": "a"},
+        "parts": {"oak": {"size": [1, 1, 2], "build": [{"box": [[0, 0, 0], [0, 0, 1]], "of": "grass"}]}},
+        "size": [64, 64, 40],
+        "build": [{"box": [[0, 0, 0], [63, 63, 2]], "of": "grass"}],
+    }
+    change, _ = alter(own, "add an oak and a window box")
+    assert "oak" not in change["parts"]
+    assert change["add"][0]["scatter"] == ["oak_2"]
+    assert "puff_of_stock(u,v,w,r,h)" in change["functions"]
+    assert not any(signature.startswith("puff(") for signature in change["functions"])
+    scene, _ = altered(own, "add an oak")
+    assert scene.grid.voxels > 64 * 64 * 3 + 100
+
+
+def test_every_tree_is_a_tree_and_every_flower_a_flower(garden: dict[str, Any]) -> None:
+    change, notes = alter(garden, "remove the trees and the flowers")
+    gone = [garden["build"][int(number)] for number in change["build"]]
+    named = {step.get("place", "") for step in gone}
+    assert notes == []
+    assert len({name.split("_")[0] for name in named if name}) > 2
+    left, _ = altered(garden, "remove the trees and the flowers")
+    assert left.grid.voxels < build(garden).grid.voxels
+
+
+def test_a_place_that_is_not_there_is_said(garden: dict[str, Any]) -> None:
+    assert alter(garden, "add a bench near the dragon")[1] == [
+        "found nothing to put it near the dragon; it stands where there is room"
+    ]
+
+
 def test_unknown_words_are_named_and_nothing_known_is_no_change(garden: dict[str, Any]) -> None:
     assert alter(garden, "frobnicate the quux") == (
         {},

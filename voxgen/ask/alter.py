@@ -6,10 +6,11 @@ It reads the wish word by word, as `composer` does, and writes a change in the f
 from __future__ import annotations
 
 import colorsys
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from voxgen.ask.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
 from voxgen.ask.wish import Wish, phrase, singular, understand
@@ -17,15 +18,17 @@ from voxgen.ask.wish import Wish, phrase, singular, understand
 __all__ = ["alter"]
 
 Change = dict[str, Any]
-Thing = tuple[str, int, str]  # a stock part, how many, a colour family or ""
 REMOVE = {"remove", "delete", "without", "no", "take", "away", "drop", "erase", "clear", "rid"}
 ADD = {"add", "put", "place", "plant", "more", "another", "plus", "include", "insert", "with"}
 TURN = {"make", "turn", "paint", "set", "change", "let", "be", "into", "color", "colour", "it", "get", "give"}
 NEAR = {"by", "near", "beside", "around", "at"}
 GROUND = re.compile(r"grass|meadow|lawn|turf|moss|field|soil|earth|ground|sand|dirt|snow|path|gravel")
-EVERGREEN = re.compile(r"pine|fir|spruce|cypress|evergreen|ivy|hedge|cactus|lily|reed")
+EVERGREEN = re.compile(r"pine|fir|spruce|cypress|evergreen|ivy|hedge|cactus|lily|reed|parrot|frog|eye|coat")
+LEAST = 0.14  # of chroma, 0 to 1: what has less is a grey, not a green
 WATER = re.compile(r"water|pond|river|stream|lake")
 WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
+NOTED = ("flower", "fence")  # what is drawn by steps of its own, with a note
+APART = "_of_stock"  # ends the name of a function that a document has another of
 AROUND = 9  # cells around a thing that are "by" it
 SCATTERED = {  # what a season brings along: (part, how many)
     "autumn": (("pumpkin", 5), ("mushroom", 3)),
@@ -57,11 +60,20 @@ def _mode(words: list[str]) -> str:
     return next((mode for word in words for mode, verbs in modes if word in verbs), "")
 
 
+class Thing(NamedTuple):
+    """A stock part as a wish names it."""
+
+    part: str
+    word: str  # what it was called, in the singular: every tree is a "tree"
+    number: int
+    color: str  # a family, or ""
+
+
 Do = Callable[[Document, Wish, list[str], str, Change, list[str]], None]
 
 
 def _things(words: list[str]) -> list[Thing]:
-    """Return the stock things that words name: part, how many, colour family or "", longest names first."""
+    """Return the stock things that words name, longest names first."""
     things: list[Thing] = []
     color, count, at = "", 0, 0
     while at < len(words):
@@ -71,7 +83,8 @@ def _things(words: list[str]) -> list[Thing]:
             count = value if kind == "number" else count
             if kind == "noun" and (part := value.get("part") or value.get("subject")) in parts():
                 several = 4 if words[at + length - 1].endswith("s") else 1
-                things.append((part, count or several, color))
+                word = singular(words[at + length - 1])
+                things.append(Thing(part, word, count or several, color))
                 color, count = "", 0
         if words[at].isdigit():
             count = min(int(words[at][:4]), 24)
@@ -115,7 +128,7 @@ def _season(
 
 def _autumn(name: str, color: str) -> str:
     hue, light, strength = _hls(color)
-    if not 0.17 < hue < 0.47 or strength < 0.18 or EVERGREEN.search(name):
+    if not 0.17 < hue < 0.47 or _chroma(color) < LEAST or EVERGREEN.search(name):
         return ""
     if GROUND.search(name):
         return _hex(0.125, light * 0.98, min(strength, 0.42))
@@ -124,10 +137,10 @@ def _autumn(name: str, color: str) -> str:
 
 
 def _winter(name: str, color: str) -> str:
-    hue, light, strength = _hls(color)
+    hue, light, _ = _hls(color)
     if WATER.search(name):
         return _hex(0.53, 0.82, 0.45)
-    if not 0.12 < hue < 0.47 or strength < 0.14:
+    if not 0.12 < hue < 0.47 or _chroma(color) < LEAST:
         return ""
     if GROUND.search(name):
         return _hex(0.58, 0.87 + 0.1 * light, 0.3)
@@ -164,6 +177,11 @@ def _hls(color: str) -> tuple[float, float, float]:
     return colorsys.rgb_to_hls(r, g, b)
 
 
+def _chroma(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return (max(channels) - min(channels)) / 255
+
+
 def _hex(hue: float, light: float, strength: float) -> str:
     channels = colorsys.hls_to_rgb(hue, max(0.0, min(1.0, light)), strength)
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
@@ -184,13 +202,13 @@ def _color(
 ) -> None:
     """Give a colour that is named to what it is named with: a slot such as the roofs, or a thing."""
     named = _things(words)
-    family = next(iter(wish.tints.values()), "") or next((color for _, _, color in named if color), "")
+    family = next(iter(wish.tints.values()), "") or next((thing.color for thing in named if thing.color), "")
     if not family or mode != "turn":
         return
     slots = [slot for word in words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
     done = [slot for slot in slots if _recolor_slot(document, slot, family, change)]
-    done += [part for part, _, _ in named if not slots and _recolor_part(document, part, family, change)]
-    wanted = slots or [part for part, _, _ in named]
+    done += [t.word for t in named if not slots and _recolor_part(document, t, family, change)]
+    wanted = slots or [thing.word for thing in named]
     missed = [name.replace("_", " ") for name in dict.fromkeys(wanted) if name not in done]
     if missed or not wanted:
         notes.append(f"nothing here takes the colour: {', '.join(missed) or 'name what'}")
@@ -214,11 +232,12 @@ def _recolor_slot(document: Document, slot: str, family: str, change: Change) ->
     return bool(named or found)
 
 
-def _recolor_part(document: Document, part: str, family: str, change: Change) -> bool:
+def _recolor_part(document: Document, thing: Thing, family: str, change: Change) -> bool:
     """Recolour the parts of a document that are such a thing, in the slot that shows most."""
     found = False
     for name in document.get("parts") or {}:
-        if base := _is_a(name, part):
+        base = _base(name) if _is_called(name, thing.word, thing.part) else None
+        if base:
             slots = parts()[base]["slots"]
             order = ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots)
             slot = next((s for s in order if s in slots), "")
@@ -262,10 +281,10 @@ def _add(
     place = words[at:]
     area = _area(document, place) if place else None
     if place and area is None:
-        notes.append(f"found no {' '.join(place[1:])} to put it {place[0]}; it stands where there is room")
-    for part, count, color in _things(words[:at]):
-        if not _drop(document, part, count, color, area, change):
-            notes.append(f"no ground here for: {part.replace('_', ' ')}")
+        notes.append(f"found nothing to put it {' '.join(place)}; it stands where there is room")
+    for thing in _things(words[:at]):
+        if not _drop(document, thing.part, thing.number, thing.color, area, change):
+            notes.append(f"no ground here for: {thing.part.replace('_', ' ')}")
 
 
 def _drop(document: Document, part: str, count: int, color: str, area: Any, change: Change) -> bool:
@@ -276,7 +295,8 @@ def _drop(document: Document, part: str, count: int, color: str, area: Any, chan
     on = [n for n in names if (WATER if water else GROUND).search(n.lower())]
     if not on or stock["on"] in ("sky", "wall"):
         return False
-    named = _put(part, {next(iter(stock["slots"])): color} if color and stock["slots"] else {}, change)
+    slots = {next(iter(stock["slots"])): color} if color and stock["slots"] else {}
+    named = _put(document, part, slots, change)
     seed = zlib.crc32(named.encode()) % 1000
     step = {"note": f"added: {part.replace('_', ' ')}", "scatter": [named], "on": on, "count": count}
     gap = max(2, max(stock["size"][:2]))
@@ -287,54 +307,84 @@ def _drop(document: Document, part: str, count: int, color: str, area: Any, chan
     return True
 
 
-def _put(part: str, slots: dict[str, str], change: Change) -> str:
-    """Add a stock part, and those it places, to the change; return its name."""
+def _put(document: Document, part: str, slots: dict[str, str], change: Change) -> str:
+    """Add a stock part, and those it places, to the change; return its name, which the document has not."""
     named, body = tint(part, slots)
-    for inner in dict.fromkeys(placed(body["build"])):
-        _put(inner, {}, change)
+    inner = {name: _put(document, name, {}, change) for name in dict.fromkeys(placed(body["build"]))}
+    body = _of_stock(document, _placing(body, inner))
+    own = document.get("parts") or {}
+    while own.get(named, body) != body:
+        named += "_2"
     change.setdefault("parts", {})[named] = body
     return named
+
+
+def _placing(value: Any, names: dict[str, str]) -> Any:
+    """Return steps that place parts by other names."""
+    if isinstance(value, list):
+        return [_placing(each, names) for each in value]
+    if isinstance(value, dict):
+        return {k: names.get(v, v) if k == "place" else _placing(v, names) for k, v in value.items()}
+    return value
+
+
+def _of_stock(document: Document, body: Part) -> Part:
+    """Return a stock part that calls its functions by another name where the document has its own of that."""
+    text = json.dumps(body)
+    for signature, formula in shelf("palette")["functions"].items():
+        name = signature.partition("(")[0]
+        own = {s.partition("(")[0]: (s, f) for s, f in (document.get("functions") or {}).items()}
+        if own.get(name, (signature, formula)) != (signature, formula):
+            text = re.sub(rf"\b{name}\(", f"{name}{APART}(", text)
+    return dict(json.loads(text))
 
 
 def _dress(document: Document, change: Change) -> None:
     """Add the colours and functions that the parts of a change name and the document has not."""
     lit = document.get("light") in ("night", "sunset")
-    dressed = dress({"parts": change.get("parts", {}), "build": [], "palette": {}}, lit)
-    for key in ("palette", "functions"):
+    bodies = change.get("parts", {})
+    dressed = dress({"parts": bodies, "build": [], "palette": {}}, lit)
+    functions = dressed.get("functions", {})
+    for signature, formula in shelf("palette")["functions"].items():
+        name, bracket, rest = signature.partition("(")
+        if f"{name}{APART}(" in json.dumps(bodies):
+            functions[f"{name}{APART}{bracket}{rest}"] = formula
+    called = {s.partition("(")[0] for s in document.get("functions") or {}}
+    functions = {s: f for s, f in functions.items() if s.partition("(")[0] not in called}
+    for key, entries in (("palette", dressed["palette"]), ("functions", functions)):
         own = document.get(key) or {}
-        new = {n: v for n, v in dressed.get(key, {}).items() if n not in own and n not in change.get(key, {})}
-        if new:
+        if new := {n: v for n, v in entries.items() if n not in own and n not in change.get(key, {})}:
             change.setdefault(key, {}).update(new)
 
 
 def _remove(
     document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
 ) -> None:
-    """Take the steps out that place or scatter a thing, and what such a thing is called in their notes."""
-    for noun in dict.fromkeys([*(part for part, _, _ in _things(words)), *wish.features]):
-        gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, noun)}
+    """Take the steps out that place or scatter a thing, and the beds and fences that a note names."""
+    wanted = {thing.word: thing.part for thing in _things(words)}
+    wanted |= {word: "" for feature in wish.features if (word := singular(feature)) not in wanted}
+    for word, part in wanted.items():
+        gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, word, part)}
         if gone:
             change.setdefault("build", {}).update(gone)
         else:
-            notes.append(f"there is no {noun.replace('_', ' ')} to remove")
+            notes.append(f"there is no {word} to remove")
 
 
-def _is_of(step: Any, noun: str) -> bool:
+def _is_of(step: Any, word: str, part: str) -> bool:
     """Say whether a step stands things of a kind."""
     if not isinstance(step, dict):
         return False
-    if any(_is_a(name, noun) for name in placed([step])):
-        return True
-    return noun in ("flowers", "fence") and noun.removesuffix("s") in str(step.get("note", ""))
+    noted = word in NOTED and word in str(step.get("note", ""))
+    return noted or any(_is_called(name, word, part) for name in placed([step]))
 
 
-def _is_a(name: str, part: str) -> str:
-    """Return which stock part a part of a document is, if it is such a thing; a cottage may be thatched."""
-    base = _base(name) or name
-    if base == part or part in base.split("_") or base.startswith(f"{part}_"):
-        return base if base in parts() else name
-    stock = parts().get(base)
-    return base if stock and part in stock["words"] else ""
+def _is_called(name: str, word: str, part: str) -> bool:
+    """Say whether a part of a document is what a word names: a birch is a tree, a cottage may be thatched."""
+    base = _base(name)
+    stock = parts()[base] if base else {"words": (), "tags": ()}
+    own = re.split(r"[_\W\d]+", name.lower())
+    return base == part or word in own or word in stock["words"] or word in stock["tags"]
 
 
 def _base(name: str) -> str | None:
@@ -346,12 +396,12 @@ def _base(name: str) -> str | None:
 def _area(document: Document, place: list[str]) -> list[list[int]] | None:
     """Return the corners of the ground around what words name: a pond, or a thing that stands there."""
     wish = understand(" ".join(place))
-    for low, high in _boxes(document, wish, [part for part, _, _ in _things(place)]):
+    for low, high in _boxes(document, wish, _things(place)):
         return [[low[0] - AROUND, low[1] - AROUND], [high[0] + AROUND, high[1] + AROUND]]
     return None
 
 
-def _boxes(document: Document, wish: Wish, things: list[str]) -> Iterator[tuple[list[int], list[int]]]:
+def _boxes(document: Document, wish: Wish, things: list[Thing]) -> Iterator[tuple[list[int], list[int]]]:
     """Yield where what a place names stands: low and high corner along x and y."""
     bodies: dict[str, Part] = document.get("parts") or {}
     for step in document["build"]:
@@ -360,7 +410,7 @@ def _boxes(document: Document, wish: Wish, things: list[str]) -> Iterator[tuple[
         if wish.features and "in" in step and any(WATER.search(s) for s in strings(step.get("of"))):
             yield _corners(step["in"])
         name = step.get("place")
-        if isinstance(name, str) and any(_is_a(name, part) for part in things):
+        if isinstance(name, str) and any(_is_called(name, t.word, t.part) for t in things):
             at = step.get("at")
             first = at[0] if isinstance(at, list) and at and isinstance(at[0], list) else at
             if isinstance(first, list) and all(isinstance(v, (int, float)) for v in first[:2]):
