@@ -67,6 +67,14 @@ def test_the_line_counts_the_voxels_built_so_far() -> None:
     assert "▀" not in written, "no picture unless it is asked for"
 
 
+def test_a_reply_to_an_edit_is_counted_and_not_built() -> None:
+    line = Line(io.StringIO(), built=False)
+    line.on_text('{"palette": {"leaf": "#cc6622"}, "build": {"3": {"box": [[0,0,0],[1,1,1]], "of": "leaf"}}}')
+    assert "thinking" not in line.text()
+    assert "voxel" not in line.text()
+    assert line.sketch._thread.ident is None
+
+
 def test_watch_redraws_the_scene_as_steps_complete() -> None:
     line = Line(io.StringIO(), watch=True)
     written = shown(line, [*STEPS[:2], " "])

@@ -220,7 +220,7 @@ def edit(
         _check_screen()
         _check_look(view, light, quality, pixels)
     named = output is not None and str(output) != "-"
-    with _progress(quiet) as (on_text, on_reasoning):
+    with _progress(quiet, built=False) as (on_text, on_reasoning):
         scene = maker.edit(
             _load(source, limit) if str(source) == "-" else source,
             _printable(prompt),
@@ -736,7 +736,7 @@ def _busy(what: str, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _progress(
-    quiet: bool, watch: bool = False
+    quiet: bool, watch: bool = False, built: bool = True
 ) -> Iterator[tuple[Callable[[str], None] | None, Callable[[str], None] | None]]:
     """Show a live line about the reply on a terminal, and with `watch` the scene so far."""
     if quiet or not sys.stderr.isatty():
@@ -744,7 +744,7 @@ def _progress(
         return
     from voxgen.progress import Line
 
-    line = Line(sys.stderr, watch)
+    line = Line(sys.stderr, watch, built)
     try:
         yield line.on_text, line.on_reasoning
     finally:

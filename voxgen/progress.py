@@ -23,10 +23,11 @@ _QUICK = Limits(side=256, cells=1 << 24, step_seconds=0.5, total_seconds=3.0)
 class Line:
     """One line on a terminal, redrawn while a model answers; `watch` puts the scene so far above it.
 
-    The scene is built in a thread of its own, which a reply never waits for.
+    The scene is built in a thread of its own, which a reply never waits for; a reply that is no whole scene,
+    as to an edit, is not `built`.
     """
 
-    def __init__(self, file: TextIO, watch: bool = False) -> None:
+    def __init__(self, file: TextIO, watch: bool = False, built: bool = True) -> None:
         self.file = file
         self.start = time.monotonic()
         self.shown = 0.0
@@ -34,15 +35,16 @@ class Line:
         self.listener = Listener()
         self.sketch = Sketch()
         self._watch = watch
+        self._built = built
+        self._thinking = True  # no text has come
         self._drawn: Scene | None = None  # the scene of the picture shown
         self._rows = 0  # of that picture
 
     def on_text(self, piece: str) -> None:
         """Count what has arrived of the reply."""
-        if self.listener.feed(piece):
-            self.sketch.feed(piece, finished=True)
-        else:
-            self.sketch.feed(piece)
+        self._thinking = False
+        if self._built:
+            self.sketch.feed(piece, finished=bool(self.listener.feed(piece)))
         self._advance(piece)
 
     def on_reasoning(self, piece: str) -> None:
@@ -59,7 +61,7 @@ class Line:
         counts = [f"{seconds:.0f} s", f"≈ {tokens:,.0f} tokens"]
         if seconds > 1:
             counts.append(f"≈ {tokens / seconds:,.0f} a second")
-        if not self.listener.title and not self.listener.steps:
+        if self._thinking:
             counts.append("thinking")
         if self.listener.title:
             counts.append("".join(c for c in self.listener.title[:40] if c.isprintable()))
