@@ -24,3 +24,4 @@ bench:           ## the figures of the README
 	python benchmarks/start.py
 	python benchmarks/client.py
 	python benchmarks/replies.py
+	python benchmarks/lighting.py

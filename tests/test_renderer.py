@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from PIL import Image
 
 from voxgen.errors import RenderError, UsageError
-from voxgen.picture import driver, renderer
+from voxgen.picture import driver, renderer, sheet
+from voxgen.picture.quality import QUALITIES
+from voxgen.picture.style import STYLES
 from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, VoxelGrid
 
 SMALL = (160, 120)
@@ -278,7 +281,7 @@ def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
             map(bytes, some), map(bytes, stage.baker.bake(some, 1 / parts, kind, 8)), strict=True
         )
         assert all(all_light[point] == light for point, light in some_light)
-    stage.baker.close()
+    stage.close()
 
 
 @needs_driver
@@ -298,13 +301,14 @@ def test_pyvista_shows_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("VTK_DEFAULT_OPENGL_WINDOW", str(driver.probe().window))
     monkeypatch.setenv("ALLOW_PLOTTING", "true")
     pyvista = pytest.importorskip("pyvista")
+    from voxgen.picture import window
     from voxgen.picture.stage import Stage
 
     grid = village()
     grid[(grid == WATER) | (grid == GLASS) | (grid == GOLD)] = WHITE
     scene = scene_of(grid)
     ours = draw(grid, size=(320, 240), background="#000000")
-    mesh, texture = renderer.to_pyvista(scene, quality="draft")
+    mesh, texture = window.to_pyvista(scene, quality="draft")
     camera = Stage(scene, None, None, (320, 240)).camera
     plotter = pyvista.Plotter(off_screen=True, window_size=(320, 240))
     plotter.set_background("black")
@@ -380,7 +384,8 @@ def test_an_empty_scene_is_refused() -> None:
     [
         {"size": (0, 100)}, {"size": (100, -5)}, {"size": (20000, 20000)}, {"size": (8000, 8000)},
         {"size": (9000, 100)}, {"view": "sideways"}, {"quality": "perfect"}, {"background": "blue-ish"},
-        {"background": "#12345"}, {"background": "#1_2_34"}, {"light": "moonlight"},
+        {"background": "#12345"}, {"background": "#1_2_34"}, {"background": "red,green,blue"},
+        {"light": "moonlight"}, {"style": "baroque"},
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
@@ -392,22 +397,189 @@ def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
     assert caught.value.hint
 
 
-def blocks(image: np.ndarray) -> np.ndarray:
-    """Average blocks of 8 x 8 pixels."""
-    height, width = image.shape[0] // 8 * 8, image.shape[1] // 8 * 8
-    return np.asarray(image[:height, :width].reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3)))
+def tower() -> np.ndarray:
+    """Return (12, 12, 20) indices: water around a tower of glass and gold with a lamp inside."""
+    grid = np.zeros((12, 12, 20), int)
+    grid[:, :, 0], grid[1:11, 1:11, 1] = BLACK, WATER
+    grid[3:9, 3:9, 1:14] = WHITE
+    grid[4:8, 4:8, 14:17], grid[5:7, 5:7, 14:16] = GLASS, LAMP
+    for step in range(3):
+        grid[3 + step : 9 - step, 3 + step : 9 - step, 17 + step] = GOLD
+    grid[3:9, 3:9, 5:13:4] = RED
+    return grid
+
+
+PICTURES: dict[str, tuple[np.ndarray, str, str, str]] = {  # scene, light, view, style
+    "village-day": (village(), "day", "hero", "clean"),
+    "village-night": (village(), "night", "-35,24", "clean"),
+    "village-sunset": (village(), "sunset", "iso", "clean"),
+    "tower-studio": (tower(), "studio", "hero", "bevel"),
+    "tower-overcast": (tower(), "overcast", "200,15", "edges"),
+    "tower-pixels": (tower(), "night", "iso", "pixel"),
+}
 
 
 @needs_driver
-@pytest.mark.parametrize(("name", "light", "view"), [
-    ("village-day", "day", "hero"), ("village-night", "night", "-35,24"), ("village-sunset", "sunset", "iso"),
-])  # fmt: skip
-def test_the_look_has_not_changed(name: str, light: str, view: str) -> None:
-    image = renderer.draw(scene_of(village(), light), size=(240, 184), view=view)
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_look_has_not_changed(name: str) -> None:
+    flip = pytest.importorskip("flip_evaluator")
+    indices, light, view, style = PICTURES[name]
+    image = renderer.draw(scene_of(indices, light), size=(240, 184), view=view, style=style)
     path = GOLDEN / f"{name}.png"
     if WRITE_GOLDEN:
         Image.fromarray(image).save(path, optimize=True)
     golden = np.asarray(Image.open(path).convert("RGB"))
-    difference = np.abs(blocks(image.astype(int)) - blocks(golden.astype(int)))
-    assert difference.mean() < 1.0
-    assert difference.max() < 16
+    old, new = (picture.astype(np.float32) / 255 for picture in (golden, image))
+    error, mean, _ = flip.evaluate(old, new, "LDR", applyMagma=False)
+    assert mean < 0.02  # of 1; another Mesa rounds otherwise, which nobody sees
+    assert np.percentile(error, 99) < 0.25
+
+
+@needs_driver
+def test_the_same_bytes_on_any_number_of_threads() -> None:
+    code = (
+        "import sys\nsys.path.insert(0, sys.argv[1])\n"
+        "from test_renderer import renderer, scene_of, village\nimport hashlib\n"
+        "image = renderer.draw(scene_of(village(), 'night'), size=(160, 120))\n"
+        "print(hashlib.sha256(image.tobytes()).hexdigest())\n"
+    )
+    digests = set()
+    for threads in ("0", "1", "2", "4"):
+        environment = {**os.environ, "LP_NUM_THREADS": threads}
+        command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, env=environment, check=True
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
+
+
+@needs_driver
+def test_numbers_out_of_range_in_a_palette_are_drawn_as_the_nearest_that_make_sense() -> None:
+    nan = float("nan")
+    palette = (
+        AIR, Material("a", (255, 0, 0), opacity=7.0), Material("b", (0, 255, 0), opacity=-3.0),
+        Material("c", (0, 0, 255), glow=1e9), Material("d", (9, 9, 9), glow=-5.0, metal=nan),
+        Material("e", (99, 99, 99), opacity=nan, glow=nan, metal=-2.0),
+    )  # fmt: skip
+    grid = np.zeros((12, 12, 2), int)
+    grid[:, :, 0] = 1
+    grid[2:10, 2:10, 1] = 1 + np.arange(64).reshape(8, 8) % 5
+    image = renderer.draw(scene_of(grid, palette=palette), size=SMALL, quality="draft").astype(int)
+    assert image.std() > 10
+    assert 20 < image.mean() < 235
+
+
+@needs_driver
+def test_every_style_gives_its_own_picture_of_the_same_scene() -> None:
+    images = {name: draw(village(), style=name, size=(240, 180)) for name in STYLES}
+    for a, b in itertools.combinations(images, 2):
+        assert np.abs(images[a] - images[b]).mean() > 0.25
+        assert abs(images[a].mean() - images[b].mean()) < 12
+
+
+@needs_driver
+def test_a_bevel_and_ink_change_edges_and_leave_the_middle_of_faces() -> None:
+    plain, bevel, ink = (draw(slab(2, 2, 2), view="front", style=s) for s in ("clean", "bevel", "edges"))
+    middle = (slice(66, 72), slice(66, 72))
+    for image in (bevel, ink):
+        assert np.abs(image[middle] - plain[middle]).mean() < 2
+    inside = np.abs(plain - draw(slab(2, 2, 2), view="front", background="#000000")).max(axis=-1) < 30
+    assert ((plain - ink).mean(axis=-1)[inside] > 30).sum() > 100
+    assert np.abs(bevel - plain)[inside].mean() > 1
+
+
+@needs_driver
+def test_pixel_art_is_made_of_even_squares() -> None:
+    grid = np.zeros((20, 20, 6), int)
+    grid[:, :, 0] = GREEN
+    grid[5:9, 5:9, :5] = RED
+    image = draw(grid, style="pixel", size=(642, 481))
+    grain = 2
+    squares = image[: 480 // grain * grain, : 642 // grain * grain]
+    squares = squares.reshape(480 // grain, grain, 642 // grain, grain, 3)
+    assert (np.ptp(squares, axis=(1, 3)) == 0).all()
+    assert image.shape == (481, 642, 3)
+
+
+@needs_driver
+def test_a_shallow_focus_blurs_what_is_far_and_keeps_the_middle() -> None:
+    stripes = np.zeros((60, 60, 1), int)
+    stripes[::2], stripes[1::2] = WHITE, BLACK
+    sharp, soft = (
+        draw(stripes, style=s, size=(320, 240), view="0,25").mean(axis=-1) for s in ("clean", "tilt-shift")
+    )
+
+    def contrast(image: np.ndarray, row: int) -> float:
+        return float(np.abs(np.diff(image[row, 120:200])).mean())
+
+    rows = np.flatnonzero((sharp < 60).any(axis=1))
+    near, middle = rows[-6], rows[len(rows) * 2 // 5]
+    assert contrast(soft, near) < 0.8 * contrast(sharp, near)
+    assert contrast(soft, middle) > 0.9 * contrast(sharp, middle)
+
+
+@needs_driver
+def test_a_transparent_background_keeps_the_scene_and_its_shadow() -> None:
+    over_sky = draw(slab(4, 4, 8), view="40,30,0.5")
+    image = draw(slab(4, 4, 8), view="40,30,0.5", background="transparent")
+    assert image.shape == (120, 160, 4)
+    alpha = image[..., 3]
+    solid = alpha == 255
+    assert np.abs(image[solid][:, :3] - over_sky[solid]).mean() < 2
+    assert (alpha[:6] <= 4).all()
+    shadow = (alpha > 30) & (alpha < 160) & (image[..., :3].max(axis=-1) < 12)
+    assert shadow.sum() > 100
+
+
+@needs_driver
+def test_a_gradient_runs_from_its_upper_to_its_lower_colour() -> None:
+    image = draw(slab(3, 3, 3), background="navy,#ffcc00", view="0,-5")
+    assert np.abs(image[0, 0] - [0, 0, 128]).max() <= 3
+    assert np.abs(image[-1, 0] - [255, 204, 0]).max() <= 3
+
+
+@needs_driver
+@pytest.mark.parametrize("count", [4, 7, 12])
+def test_a_sheet_shows_as_many_different_views_as_asked_for(count: int) -> None:
+    image = renderer.draw_sheet(scene_of(village()), count, size=(480, 360), quality="draft").astype(int)
+    columns, (width, height) = sheet.cells(count, (480, 360))
+    rows = -(-count // columns)
+    assert image.shape == (rows * height, columns * width, 3)
+    cells = image.reshape(rows, height, columns, width, 3).swapaxes(1, 2).reshape(-1, height, width, 3)
+    assert min(np.abs(a - b).mean() for a, b in itertools.combinations(cells[:count], 2)) > 3
+    assert (cells[:count, : height // 6, : width // 3].max(axis=(1, 2, 3)) > 240).all()  # the label
+
+
+@pytest.mark.parametrize("count", [3, 13])
+def test_a_sheet_of_too_few_or_many_views_is_refused(count: int) -> None:
+    with pytest.raises(UsageError, match="4 to 12"):
+        renderer.draw_sheet(scene_of(village()), count)
+
+
+@needs_driver
+def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> None:
+    from voxgen.picture.stage import Stage
+
+    said: list[str] = []
+    stage = Stage(scene_of(village()), None, None, SMALL, tell=said.append)
+    good, best = QUALITIES["good"], QUALITIES["best"]
+    assert stage.affordable(10_000, good) == good
+    assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
+    assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
+    stage.close()
+    assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
+
+
+@needs_driver
+def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from voxgen.picture import stage as stages
+
+    stage = stages.Stage(scene_of(village()), None, None, SMALL)
+    whole = stage.visible(2)
+    monkeypatch.setattr(stages, "FACES_AT_ONCE", 100)
+    assert len(stage.faces) > 500
+    assert np.array_equal(stage.visible(2), whole)
+    stage.close()

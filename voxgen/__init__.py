@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from voxgen.language.reader import read
     from voxgen.maker import edit, make
     from voxgen.picture.renderer import draw as render
-    from voxgen.picture.renderer import to_pyvista
+    from voxgen.picture.window import to_pyvista
     from voxgen.scene import Light, Material, Repair, Scene, View, VoxelGrid
 
 __version__ = "0.1.0"
@@ -37,7 +37,7 @@ _HOMES = {
     "read": "voxgen.language.reader",
     "render": "voxgen.picture.renderer:draw",
     "save": "voxgen.files",
-    "to_pyvista": "voxgen.picture.renderer",
+    "to_pyvista": "voxgen.picture.window",
 }
 
 __all__ = [

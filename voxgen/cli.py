@@ -96,6 +96,14 @@ Light = Annotated[
     str | None, typer.Option(help="day, sunset, night, overcast or studio; the scene's own if not given.")
 ]
 Quality = Annotated[str, typer.Option(help="draft, good or best.")]
+Style = Annotated[str, typer.Option(help="clean, bevel, edges, pixel or tilt-shift.")]
+Background = Annotated[
+    str | None,
+    typer.Option(help="A colour, TOP,BOTTOM for a gradient, or transparent; the light's sky if not given."),
+]
+Views = Annotated[
+    int | None, typer.Option(metavar="N", help="A labelled sheet of 4 to 12 views instead of one.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="End with exit code 4 if anything had to be repaired.")
 ]
@@ -109,6 +117,7 @@ ModelName = Annotated[
 ]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Any OpenAI-compatible endpoint.")]
 GridSize = Annotated[str | None, typer.Option("--size", help="small, medium, large or cells as 128x128x96.")]
+Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background
 LimitList = Annotated[
     list[str] | None,
     typer.Option(
@@ -134,6 +143,9 @@ def make(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    style: Style = "clean",
+    background: Background = None,
+    views: Views = None,
     seed: Seed = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
@@ -156,11 +168,12 @@ def make(
     if ctx.meta.get(_UNNAMED):
         _ask_about_slip(prompt, [command for command in _COMMANDS if command != "make"])
     say = _speaker(quiet)
+    look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
         _check_screen()  # before a model is paid
-        _check_look(view, light, quality, pixels)
+        _check_look(look, pixels, views)
     with _progress(quiet, watch) as (on_text, on_reasoning):
         scene = maker.make(
             _stdin_text() if prompt == "-" else _printable(prompt),
@@ -178,8 +191,8 @@ def make(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    look = pixels, view, light, quality
-    _present(scene, scene.origin, None if no_picture else look, output, strict, as_json, quiet)
+    drawn = None if no_picture else (pixels, look, views)
+    _present(scene, scene.origin, drawn, output, strict, as_json, quiet)
 
 
 @app.command()
@@ -191,6 +204,8 @@ def edit(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    style: Style = "clean",
+    background: Background = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
     max_cost: MaxCost = None,
@@ -214,11 +229,12 @@ def edit(
         typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
         return
     say = _speaker(quiet)
+    look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
         _check_screen()
-        _check_look(view, light, quality, pixels)
+        _check_look(look, pixels, None)
     named = output is not None and str(output) != "-"
     with _progress(quiet, built=False) as (on_text, on_reasoning):
         scene = maker.edit(
@@ -235,8 +251,8 @@ def edit(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    look = pixels, view, light, quality
-    _present(scene, scene.origin["edits"][-1], None if no_picture else look, output, strict, as_json, quiet)
+    drawn = None if no_picture else (pixels, look, None)
+    _present(scene, scene.origin["edits"][-1], drawn, output, strict, as_json, quiet)
 
 
 @app.command()
@@ -283,6 +299,10 @@ def render(
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
+    style: Style = "clean",
+    background: Background = None,
+    views: Views = None,
+    show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -291,19 +311,23 @@ def render(
 ) -> None:
     """Draw saved scenes, raw replies or foreign builds, however broken."""
     say = _speaker(quiet)
+    look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(size)
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     _check_screen()
-    _check_look(view, light, quality, pixels)
+    _check_look(look, pixels, views)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
 
     def draw(source: Path) -> int:
         scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
+        if show:
+            _show(scene, look, quiet)
+            return _repaired(scene)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, view, light, quality, quiet)
+        _draw(scene, target, pixels, look, views, quiet)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
@@ -382,7 +406,7 @@ def export(
         return
     if target.suffix.lower() == ".png":
         _check_screen()
-        _draw(scene, target, (1280, 960), None, None, "good", quiet)
+        _draw(scene, target, (1280, 960), {}, None, quiet)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -548,35 +572,34 @@ def _check_screen() -> None:
         raise RenderError("no picture can be drawn on this machine", missing)
 
 
-def _check_look(view: str | None, light: str | None, quality: str, size: tuple[int, int]) -> None:
-    """Refuse a mistyped view, light, quality or size before anything is paid or drawn."""
-    from voxgen.picture import camera, renderer
-    from voxgen.scene import LIGHTS
+def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
+    """Refuse a mistyped view, light, quality, style, background or size before anything is paid or drawn."""
+    from voxgen.picture import renderer, sheet
+    from voxgen.scene import View
 
-    if view is not None:
-        camera.parse(view)
-    if light is not None and light not in LIGHTS:
-        raise UsageError(f"no light is called {light!r}", f"there are {', '.join(LIGHTS)}")
-    if quality not in ("draft", "good", "best"):
-        raise UsageError(f"no quality is called {quality!r}", "there are draft, good and best")
-    renderer.check_size(size)
+    renderer.check_look(**look)
+    if views is None:
+        renderer.check_size(size)
+        return
+    if look["view"] is not None:
+        raise UsageError("--view and --views at once", "a sheet begins with the scene's own view")
+    sheet.views(views, View())
+    renderer.check_size(sheet.cells(views, size)[1])
 
 
 def _draw(
-    scene: Scene,
-    target: Path,
-    size: tuple[int, int],
-    view: str | None,
-    light: str | None,
-    quality: str,
-    quiet: bool,
+    scene: Scene, target: Path, size: tuple[int, int], look: Look, views: int | None, quiet: bool
 ) -> None:
     from voxgen import files
     from voxgen.files import png
     from voxgen.picture import renderer
 
     with _busy(f"drawing {_printable(scene.title)[:60]}", quiet):
-        image = renderer.draw(scene, size=size, view=view, light=light, quality=quality)
+        if views is None:
+            image = renderer.draw(scene, size=size, tell=_speaker(quiet), **look)
+        else:
+            same = {name: value for name, value in look.items() if name != "view"}
+            image = renderer.draw_sheet(scene, views, size=size, tell=_speaker(quiet), **same)
     data = png.encode(image, scene)
     if str(target) == "-":
         sys.stdout.buffer.write(data)
@@ -585,22 +608,37 @@ def _draw(
         files.write_bytes(target, data)
 
 
+def _show(scene: Scene, look: Look, quiet: bool) -> None:
+    from voxgen.picture import renderer
+
+    renderer.start()  # before PyVista is imported
+    from voxgen.picture import window
+
+    window.check_display()
+    with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
+        plotter = window.set_up(scene, light=look["light"], view=look["view"], quality=look["quality"])
+    plotter.show()
+
+
 def _present(
     scene: Scene,
     paid: dict[str, Any],
-    look: tuple[tuple[int, int], str | None, str | None, str] | None,
+    drawn: tuple[tuple[int, int], Look, int | None] | None,
     output: Path | None,
     strict: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Tell what a new scene is, draw it if it is to have a look, and end with what was `paid` for it."""
+    """Tell what a new scene is, draw it if it is to be `drawn`, and end with what was `paid` for it.
+
+    drawn: pixels, look and number of views of its picture.
+    """
     say = _speaker(quiet)
     with _billed(paid, say):
         _tell_repairs(scene, scene.title, say)
-        target = None if look is None else _beside(scene, output)
-        if look is not None and target is not None:
-            _draw(scene, target, *look, quiet)
+        target = None if drawn is None else _beside(scene, output)
+        if drawn is not None and target is not None:
+            _draw(scene, target, *drawn, quiet)
         _report(_about(scene, target), str(target) == "-", as_json)
     _strictly(strict, _repaired(scene))
 

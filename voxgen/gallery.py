@@ -30,7 +30,7 @@ def scenes(folder: Path) -> list[str]:
 def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
     """Draw one scene's picture again; with `check_only` only compare. Return whether it was as stored.
 
-    The size, view, light and quality are those under "picture" in scene.json.
+    How it is drawn is what "picture" in scene.json says: size, view, light, quality, style, background.
     """
     scene = files.load(folder / name / "scene.json")
     image = renderer.draw(scene, **_settings(scene))
@@ -102,10 +102,13 @@ def _entry(scene: Scene, name: str) -> str:
     )
 
 
+_LOOK = ("size", "light", "view", "quality", "style", "background")
+
+
 def _settings(scene: Scene) -> dict[str, Any]:
     stored = scene.document.get("picture")
     stored = stored if isinstance(stored, dict) else {}
-    known = {key: stored[key] for key in ("size", "light", "view", "quality") if stored.get(key) is not None}
+    known = {key: stored[key] for key in _LOOK if stored.get(key) is not None}
     if "size" in known:
         known["size"] = tuple(known["size"])
     return known

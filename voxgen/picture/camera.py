@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -145,14 +145,17 @@ def direction(azimuth: float, elevation: float) -> Floats:
     return np.array([math.cos(e) * math.sin(a), -math.cos(e) * math.cos(a), math.sin(e)])
 
 
-def fit(points: Floats, view: str | View | None, size: tuple[int, int]) -> Camera:
+def fit(
+    points: Floats, view: str | View | None, size: tuple[int, int], *, parallel: bool | None = None
+) -> Camera:
     """Return a camera that shows all points (n, 3) in a frame of (width, height) pixels.
 
     Zoom 1 fills 90 % of the frame in the direction that limits it; the scene is centred. Solved
     exactly: in perspective each side of the frame is a plane, and the nearest eye is where two
-    opposite planes both touch the points.
+    opposite planes both touch the points. parallel: None is as the view says.
     """
-    azimuth, elevation, zoom, parallel = aim(view)
+    azimuth, elevation, zoom, named_parallel = aim(view)
+    parallel = named_parallel if parallel is None else parallel
     back = direction(azimuth, elevation)
     a = math.radians(azimuth)
     right = np.array([math.cos(a), math.sin(a), 0.0])
@@ -179,3 +182,53 @@ def fit(points: Floats, view: str | View | None, size: tuple[int, int]) -> Camer
     near, far = float(depth.min()), float(depth.max())
     near, far = max(near - 1, 0.05 * near, 1e-2), far + 1
     return Camera(eye, right, up, back, float(half), aspect, parallel, near, far)
+
+
+def pixel_view(view: str | View | None) -> View:
+    """Return the view that pixel art takes: from a corner, two across for one up, but as given by number."""
+    azimuth, elevation, zoom, _ = aim(view)
+    if isinstance(view, str) and view.strip().lower() not in ("iso", "hero"):
+        return View(azimuth, elevation, zoom)
+    return View(45.0 + 90 * round((azimuth - 45) / 90), 30.0, zoom)
+
+
+def pixel_grain(points: Floats, view: str | View | None, size: tuple[int, int]) -> int:
+    """Return how many pixels of a picture make one square pixel of pixel art, 2 to 6.
+
+    About 3 in a picture 960 pixels high, a little more or less where voxels then come out even.
+    """
+    usual = int(np.clip(round(min(size) / 320), 2, 6))
+    for grain in sorted(range(2, 7), key=lambda grain: abs(grain - usual)):
+        if abs(grain - usual) <= 1 and _evened(points, view, size, grain) is not None:
+            return grain
+    return usual
+
+
+def pixel_camera(points: Floats, view: str | View | None, size: tuple[int, int], grain: int) -> Camera:
+    """Return a parallel camera for pixel art, in a frame of size / grain pixels, rounded up.
+
+    Where that costs little of the frame, the edges of voxels run from pixel corner to pixel corner.
+    """
+    camera = _evened(points, view, size, grain)
+    return camera or fit(points, pixel_view(view), coarse(size, grain), parallel=True)
+
+
+def coarse(size: tuple[int, int], grain: int) -> tuple[int, int]:
+    """Return a picture's size in squares of grain pixels, rounded up."""
+    return -(-size[0] // grain), -(-size[1] // grain)
+
+
+def _evened(points: Floats, view: str | View | None, size: tuple[int, int], grain: int) -> Camera | None:
+    """Return the camera of pixel art with whole pixels a voxel, None where the scene would not fill it."""
+    frame = coarse(size, grain)
+    camera = fit(points, pixel_view(view), frame, parallel=True)
+    run = frame[1] / (2 * camera.half) * abs(float(camera.right[0]))  # pixels along x for one voxel
+    whole = math.floor(run * 0.94 / FILL)
+    if whole < 2 or whole / run < 0.945 or abs(abs(camera.right[0]) - abs(camera.right[1])) > 1e-6:
+        return None
+    pixels = whole / abs(float(camera.right[0]))  # a voxel edge
+    along = (
+        float(camera.eye @ camera.right) * pixels - frame[0] / 2
+    )  # of the frame's left side, on the lattice
+    shift = (round(along) - along) / pixels
+    return replace(camera, half=frame[1] / (2 * pixels), eye=camera.eye + camera.right * shift)

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from voxgen.picture.camera import Camera
 from voxgen.picture.lightmap import SOFT, SUN, Baker, Floats, Volume
+from voxgen.picture.quality import Quality
 from voxgen.picture.sky import Sky
 
-SOFT_SIDE, SOFT_SAMPLES = 112, 64  # points along each side, and samples, of all light but the sun's
+SOFT_SIDE, SOFT_SAMPLES = 96, 40  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl
 
 
@@ -34,7 +35,7 @@ class Ground:
 
 
 def bake_ground(
-    baker: Baker, volume: Volume, camera: Camera | None, sky: Sky, side: int, samples: dict[str, int]
+    baker: Baker, volume: Volume, camera: Camera | None, sky: Sky, side: int, quality: Quality
 ) -> Ground:
     """Trace the light on the ground around a scene, or only what a camera sees of it.
 
@@ -44,11 +45,11 @@ def bake_ground(
     center = np.array(volume.shape[:2]) / 2
     shadow = tall * float(np.hypot(*sky.sun[:2])) / max(float(sky.sun[2]), 0.2)
     reach = wide / 2 + float(np.clip(1.15 * shadow, 0.6 * wide, 1.6 * wide + 20))
-    sun = _baked(baker, volume, camera, center, reach, side, SUN, samples["sun"])
+    sun = _baked(baker, volume, camera, center, reach, side, SUN, quality.sun)
     for _ in range(1 + int(np.clip(sky.sun_radius * 24, 0, 5))):
         sun = _blurred(sun)
     soft = _baked(baker, volume, camera, center, reach, SOFT_SIDE, SOFT, SOFT_SAMPLES)
-    light = sun + _enlarged(_blurred(soft), side)
+    light = sun + _enlarged(_blurred(_blurred(soft)), side)
     ratio = light / sky.open_irradiance().astype(np.float32)
     away = np.abs(np.linspace(-1, 1, side))
     distance = (away[:, None] ** 3 + away**3) ** (1 / 3)  # a square with round corners

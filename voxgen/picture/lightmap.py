@@ -16,6 +16,7 @@ from vtkmodules.vtkRenderingCore import vtkTexture
 
 from voxgen.errors import RenderError
 from voxgen.picture.mesher import CORNERS, TANGENTS, Faces
+from voxgen.picture.quality import Quality
 from voxgen.picture.screen import LIMIT, Screen, Uniforms, paint, quads, refill, set_uniforms, shader, texture
 from voxgen.picture.sky import Sky
 from voxgen.picture.tone import to_linear
@@ -61,7 +62,7 @@ class Volume:
             "size_x": x, "size_y": y, "size_z": z, "columns_log2": columns_log2, "wide": wide,
             "lamp_count": count, "sun": tuple(sky.sun), "sun_light": tuple(sky.sun_light),
             "sun_radius": sky.sun_radius, "zenith": tuple(sky.zenith), "horizon": tuple(sky.horizon),
-            "ground": tuple(sky.ground), "brightest": 18.0 / sky.exposure, "max_bounces": 3, "candidates": 6,
+            "ground": tuple(sky.ground), "brightest": 18.0 / sky.exposure, "max_bounces": 3, "candidates": 12,
             "lamp_every": sky.lamp_every,
             **sun_map,
         }  # fmt: skip
@@ -214,7 +215,6 @@ class Baker:
         textures = {**volume.textures, "points": self.points}
         self.actor = paint(quads(whole, whole[..., :2]), shader("grid", "bake"), "bake()", textures)
         set_uniforms(self.actor, volume.uniforms)
-        self.screen.renderer.AddActor(self.actor)
         flat = np.diag([1.0, 2.0, -0.1, 1.0])  # y 0..1 fills the window
         flat[1, 3] = -1
         self.screen.look((0, 0, 5), (0, 0, 0), (0, 1, 0), flat)
@@ -249,7 +249,7 @@ class Baker:
             for first in range(0, samples, step):
                 count = min(step, samples - first)
                 set_uniforms(self.actor, {"first": start + first, "samples": count})
-                total += self.screen.shoot().reshape(-1, 4)[: len(part), :3]
+                total += self.screen.shoot([self.actor]).reshape(-1, 4)[: len(part), :3]
         return out / np.float32(samples)
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
@@ -295,9 +295,7 @@ def lattice(faces: Faces, parts: int) -> tuple[Floats, NDArray[np.intp]]:
     return points, np.searchsorted(ordered, key)
 
 
-def light_faces(
-    baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, samples: dict[str, int]
-) -> Floats:
+def light_faces(baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, quality: Quality) -> Floats:
     """Irradiance (n, parts + 1, parts + 1, 3) on faces, at the points of their lattice.
 
     Many points get fewer samples each, at least `fewest`, and are averaged with their neighbours instead.
@@ -306,13 +304,16 @@ def light_faces(
     lit = np.flatnonzero(_facing(faces.direction, sky.sun))
     points, index = lattice(faces.pick(lit), parts)
     wide = round(8 * sky.sun_radius)  # a large soft sun needs more samples, and bears some blur
-    light = baker.bake_sun(points, 1 / parts, samples["sun"] * (1 + wide))
+    light = baker.bake_sun(points, 1 / parts, quality.sun * (1 + wide))
     for _ in range(wide):
         light = smoothed(light, index)
     out[lit] = light[index]
-    coarse = samples["soft_parts"]
+    paths, fewest = (int(number * sky.lamp_effort) for number in (quality.paths, fewest))
+    coarse = quality.soft_parts
+    while coarse > 1 and paths < fewest * coarse * len(faces):
+        coarse -= 1
     points, index = lattice(faces, coarse)
-    count = int(np.clip(samples["paths"] / max(len(points), 1), fewest, samples["soft"]))
+    count = int(np.clip(paths / max(len(points), 1), max(4, fewest // coarse), quality.soft))
     light = baker.bake(points, 1 / coarse, SOFT, count)
     for _ in range(1 + max(0, round(np.log2(64 / count)))):
         light = smoothed(light, index)

@@ -10,43 +10,23 @@ driver: without one it would end the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.errors import RenderError, UsageError
-from voxgen.picture import camera, driver, tone
-from voxgen.picture.sky import Sky
-from voxgen.scene import Light, Scene, View
+from voxgen.picture import camera, darkroom, driver
+from voxgen.picture.quality import Quality, quality_of
+from voxgen.picture.style import style_of
+from voxgen.scene import LIGHTS, Light, Scene, View
 
 if TYPE_CHECKING:
-    import pyvista
-
-    from voxgen.picture.stage import Shots
-
-Floats = NDArray[np.float32]
+    from voxgen.picture.stage import Stage
 
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
-SHADE = 0.46  # power of the ground's light on the sRGB background: a little above the 1 / 2.4 of nature
-# sun: samples of the sun at each point; soft: at most so many of everything else
-# paths: samples of everything else in the whole picture, about; big scenes share them out
-# parts: a face is divided into, at most; soft_parts: the same for everything but the sun
-# grain: pixels that a part should span; edge: samples that a pixel has along each side
-QUALITIES: dict[str, dict[str, int]] = {
-    "draft": {"sun": 6, "soft": 96, "paths": 400_000, "parts": 2, "soft_parts": 1, "grain": 6, "edge": 2},
-    "good": {"sun": 12, "soft": 384, "paths": 1_500_000, "parts": 6, "soft_parts": 1, "grain": 4, "edge": 2},
-    "best": {
-        "sun": 32,
-        "soft": 1024,
-        "paths": 16_000_000,
-        "parts": 10,
-        "soft_parts": 2,
-        "grain": 3,
-        "edge": 3,
-    },
-}
 
 
 def probe() -> str | None:
@@ -61,26 +41,24 @@ def draw(
     light: str | Light | None = None,
     view: str | View | None = None,
     quality: str = "good",
+    style: str = "clean",
     background: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw a scene: (H, W, 3) uint8 sRGB, row 0 at the top.
+    """Draw a scene: (H, W, 3) uint8 sRGB, row 0 at the top; (H, W, 4) on a transparent background.
 
     size: width and height in pixels. light: a name of LIGHTS or a Light; None is the scene's own.
     view: a name of camera.VIEWS, "AZ,EL[,ZOOM]" or a View; None is the scene's own. quality: draft,
-    good or best. background: "#rrggbb" instead of the light's sky. The same call gives the same bytes.
+    good or best. style: a name of STYLES. background: a colour by hex or CSS name, two of them as
+    "TOP,BOTTOM", or "transparent", instead of the light's sky. tell: is told in a sentence when the
+    scene is too much for its quality and a lower one is used. The same call gives the same bytes.
     Raises UsageError for an argument out of range, RenderError when the scene is empty or this machine
     has no driver to draw with.
     """
-    steps, size, backdrop = _quality(quality), check_size(size), _color(background)
-    if isinstance(view, str):
-        camera.parse(view)
-    _start()
-    from voxgen.picture.stage import Stage
-
-    stage = Stage(scene, light, view, size)
-    shots = stage.shoot(steps)
-    stage.baker.close()
-    return develop(shots, stage.sky, backdrop)
+    stage, budget = _set(scene, size, light, [view], quality, style, background, tell)
+    shots = stage.shoot(budget)
+    stage.close()
+    return _developed(stage, shots, background)
 
 
 def draw_views(
@@ -90,97 +68,98 @@ def draw_views(
     size: tuple[int, int] = (640, 480),
     light: str | Light | None = None,
     quality: str = "good",
+    style: str = "clean",
     background: str | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw a scene from several sides, one picture a view as `draw` would, its light traced only once.
 
     The sun stands where it flatters the first view and stays there. For turntables and sheets: after
     the first picture each further one takes a fraction of its time. Raises as `draw` does.
     """
-    steps, size, backdrop = _quality(quality), check_size(size), _color(background)
-    for view in views:
-        camera.aim(view)
     if not views:
         return
-    _start()
+    stage, budget = _set(scene, size, light, views, quality, style, background, tell)
+    for shots in stage.shoot_all(views, budget):
+        yield _developed(stage, shots, background)
+    stage.close()
+
+
+def draw_sheet(
+    scene: Scene,
+    count: int,
+    *,
+    size: tuple[int, int] = (1280, 960),
+    light: str | Light | None = None,
+    quality: str = "good",
+    style: str = "clean",
+    background: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> NDArray[np.uint8]:
+    """Draw 4 to 12 labelled views of a scene on one sheet of about `size` pixels; see `draw`."""
+    from voxgen.picture import sheet
+
+    views = sheet.views(count, scene.view)
+    columns, cell = sheet.cells(count, size)
+    pictures = draw_views(
+        scene, views, size=cell, light=light, quality=quality, style=style, background=background, tell=tell
+    )
+    return sheet.lay_out(pictures, map(sheet.label, views), columns)
+
+
+def _set(
+    scene: Scene,
+    size: tuple[int, int],
+    light: str | Light | None,
+    views: Sequence[str | View | None],
+    quality: str,
+    style: str,
+    background: str | None,
+    tell: Callable[[str], None] | None,
+) -> tuple[Stage, Quality]:
+    """Check every argument, then set the stage for the first of the views."""
+    for view in views:
+        check_look(view, light, quality, style, background)
+    budget, size, look = quality_of(quality), check_size(size), style_of(style)
+    start()
     from voxgen.picture.stage import Stage
 
-    stage = Stage(scene, light, views[0], size)
-    for shots in stage.shoot_all(views, steps):
-        yield develop(shots, stage.sky, backdrop)
-    stage.baker.close()
+    if look.flat:
+        budget = replace(budget, parts=1, edge=1)
+    return Stage(scene, light, views[0], size, look, tell), budget
 
 
-def to_pyvista(
-    scene: Scene, *, light: str | Light | None = None, quality: str = "good"
-) -> tuple[pyvista.PolyData, pyvista.Texture]:
-    """Return every exposed face, lit, as quads, and the texture that goes on them.
-
-    Show them with `plotter.add_mesh(mesh, texture=texture, lighting=False)`; positions are the grid's
-    cells, and the cell array "material" holds palette indices. The sun stands where it flatters the
-    scene's own view. Raises as `draw` does.
-    """
-    steps = _quality(quality)
-    _start()
-    import pyvista
-
-    from voxgen.picture.lightmap import atlas
-    from voxgen.picture.stage import Stage, corners_of
-
-    stage = Stage(scene, light, None, (1280, 960))
-    radiance = stage.radiance(stage.faces, {**steps, "parts": min(steps["parts"], 4)})
-    stage.baker.close()
-    image, coords = atlas(tone.tone_map(radiance * np.float32(stage.sky.exposure)), stage.faces.direction)
-    points: Any = (corners_of(stage.faces) + stage.low.astype(np.float32)).reshape(-1, 3)
-    faces: Any = np.arange(len(points)).reshape(-1, 4)
-    mesh = pyvista.PolyData.from_regular_faces(points, faces)
-    mesh.active_texture_coordinates = coords.reshape(-1, 2)
-    mesh.cell_data["material"] = stage.used[stage.faces.material]
-    new_texture: Any = pyvista.Texture  # comes without types
-    texture = new_texture(np.ascontiguousarray((image[::-1] * 255 + 0.5).astype(np.uint8)))
-    texture.interpolate, texture.mipmap = True, False
-    return mesh, texture
+def _developed(stage: Stage, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
+    """Make the picture, in square pixels where the style wants them."""
+    image = darkroom.develop(shots, stage.sky, background)
+    if stage.grain > 1:
+        width, height = stage.whole
+        image = image.repeat(stage.grain, axis=0).repeat(stage.grain, axis=1)[:height, :width]
+    return image
 
 
-def develop(shots: Shots, sky: Sky, backdrop: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
-    """Tone map what the camera saw, over the sky or over one colour (3,) sRGB 0..1: (H, W, 3) uint8."""
-    height, width = shots.scene.shape[:2]
-    if backdrop is None:
-        behind = tone.gradient(sky.top, sky.bottom, (width, height))
-    else:
-        behind = np.broadcast_to(backdrop.astype(np.float32), (height, width, 3))
-    if shots.ground is not None:
-        ratio = shots.ground
-        room = np.clip(0.15 / np.maximum(tone.peak(behind), np.float32(0.1)), 0, 1)  # to grow brighter
-        ratio = np.where(ratio > 1, 1 + room * (ratio - 1) / (1 + (ratio - 1) / 14), np.maximum(ratio, 0))
-        behind = behind * ratio ** np.float32(SHADE)
-    if sky.stars and backdrop is None:
-        behind = tone.add_stars(behind)
-    cover = shots.scene[..., 3:]
-    image = tone.tone_map(_unbounded(shots.scene)) * cover + behind * (1 - cover)
-    if shots.glow is not None:
-        glow = tone.halved(tone.halved(shots.glow))
-        image = tone.add_bloom(image, tone.tone_map(_unbounded(glow)) * glow[..., 3:], sky.bloom)
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _unbounded(image: Floats) -> Floats:
-    """Undo the shaders' c / (1 + max c) and the cover they are multiplied with: (H, W, 4) -> (H, W, 3)."""
-    color = np.asarray(image[..., :3] / np.maximum(image[..., 3:], np.float32(1e-4)), np.float32)
-    return np.asarray(color / np.maximum(1 - tone.peak(color), np.float32(1e-3)), np.float32)
-
-
-def _start() -> None:
+def start() -> None:
     """Raise RenderError unless VTK will find a driver."""
     missing = probe()
     if missing is not None:
         raise RenderError("no picture can be drawn on this machine", missing)
 
 
-def _quality(name: str) -> dict[str, int]:
-    if name not in QUALITIES:
-        raise UsageError(f"{name!r} is not a quality", f"one of {', '.join(QUALITIES)}")
-    return QUALITIES[name]
+def check_look(
+    view: str | View | None = None,
+    light: str | Light | None = None,
+    quality: str = "good",
+    style: str = "clean",
+    background: str | None = None,
+) -> None:
+    """Raise UsageError for an argument of `draw` that makes no picture."""
+    camera.aim(view)
+    name = light.name if isinstance(light, Light) else light
+    if name is not None and name not in LIGHTS:
+        raise UsageError(f"{name!r} is not a light", f"one of {', '.join(LIGHTS)}")
+    quality_of(quality)
+    style_of(style)
+    darkroom.check_background(background)
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -192,16 +171,3 @@ def check_size(size: tuple[int, int]) -> tuple[int, int]:
         limit = f"{MIN_SIDE} to {MAX_SIDE} pixels a side, {MAX_PIXELS // 1_000_000} million in all"
         raise UsageError(f"a picture of {width}x{height} pixels cannot be drawn", limit)
     return width, height
-
-
-def _color(text: str | None) -> NDArray[np.float64] | None:
-    """Read "#rrggbb" or "#rgb" as sRGB 0..1, (3,)."""
-    if text is None:
-        return None
-    digits = text.strip().removeprefix("#")
-    if len(digits) == 3:
-        digits = "".join(2 * d for d in digits)
-    if len(digits) != 6 or not all(d in "0123456789abcdefABCDEF" for d in digits):
-        raise UsageError(f"{text[:40]!r} is not a background", "a colour such as #e8f0ff")
-    number = int(digits, 16)
-    return np.array([number >> 16, number >> 8 & 255, number & 255]) / 255

@@ -6,7 +6,7 @@ Open a Screen only after `driver.probe()` found a driver: VTK ends the process w
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,7 @@ class Screen:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
+        self.actors: list[vtkActor] = []
         self.image = np.zeros((height, width, 4), np.float32)
         self.window: Any = _new_window()
         self.window.SetOffScreenRendering(1)
@@ -166,8 +167,18 @@ class Screen:
         camera.SetExplicitProjectionTransformMatrix(matrix)
         camera.UseExplicitProjectionTransformMatrixOn()
 
-    def shoot(self) -> NDArray[np.float32]:
-        """Draw and return (height, width, 4) float32, row 0 at the bottom; valid until the next call."""
+    def shoot(self, actors: Sequence[vtkActor], *, over: bool = False) -> NDArray[np.float32]:
+        """Draw actors and return (height, width, 4) float32, row 0 at the bottom; valid until the next call.
+
+        over: draw into the last picture, behind what is nearer there.
+        """
+        if list(actors) != self.actors:  # VTK forgets an actor's buffers and shaders when it is taken away
+            self.renderer.RemoveAllViewProps()
+            for actor in actors:
+                self.renderer.AddActor(actor)
+            self.actors = list(actors)
+        self.renderer.SetPreserveColorBuffer(over)
+        self.renderer.SetPreserveDepthBuffer(over)
         self.window.Render()
         color = self.window.GetRenderFramebuffer().GetColorAttachmentAsTextureObject(0)
         pixels = color.Download()

@@ -78,6 +78,11 @@ class Sky:
     top: Floats  # the background's two ends, sRGB 0..1
     bottom: Floats
 
+    @property
+    def lamp_effort(self) -> float:
+        """How many times as many samples as by day it takes to find the lamps."""
+        return 2.0 if self.lamp_every == 1 else 1.0
+
     def open_irradiance(self) -> Floats:
         """Irradiance (3,) of a level surface that nothing shades, never quite 0."""
         t = np.sqrt(np.sqrt(1 - (np.arange(64) + 0.5) / 64)).mean()  # of the mix, weighted by the cosine

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,91 +13,119 @@ from voxgen.errors import RenderError
 from voxgen.picture import camera as cameras
 from voxgen.picture import screen, sky
 from voxgen.picture.camera import Camera
+from voxgen.picture.darkroom import Shots
 from voxgen.picture.ground import Ground, bake_ground
 from voxgen.picture.lightmap import Baker, Floats, Volume, atlas, light_faces
 from voxgen.picture.mesher import CORNERS, NORMALS, Faces, exposed
+from voxgen.picture.quality import QUALITIES, Quality
+from voxgen.picture.style import Style, rims
 from voxgen.scene import Light, Material, Scene, View, VoxelGrid
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
+FACES_AT_ONCE = 1_000_000  # sent to the driver when it is asked what is in sight: about 400 MB
+GROUND_GRAIN = 9  # pixels between two points of the ground, whose light is blurred anyway
 SEAM = 0.16  # how much darker the seams between large voxels are
 MAX_TEXELS = 16_000_000  # of all light maps together: 256 MB
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shots:
-    """What the camera saw, each averaged over the samples of a pixel, row 0 at the top.
-
-    scene: (H, W, 4), bounded radiance c / (1 + max c) times cover, and cover.
-    ground: (H, W, 3), light relative to open ground, or None where no ground is seen.
-    glow: (H, W, 4), as scene, of what glows alone, or None.
-    """
-
-    scene: Floats
-    ground: Floats | None
-    glow: Floats | None
 
 
 class Stage:
     """A scene under one light, seen by one camera at a time."""
 
     def __init__(
-        self, scene: Scene, light: str | Light | None, view: str | View | None, size: tuple[int, int]
+        self,
+        scene: Scene,
+        light: str | Light | None,
+        view: str | View | None,
+        size: tuple[int, int],
+        style: Style = Style(),  # noqa: B008  (frozen)
+        tell: Callable[[str], None] | None = None,
     ) -> None:
-        self.size = size
+        self.style, self.whole, self.grain, self.tell = style, size, 1, tell
         self.grid, self.low, self.used = cropped(scene.grid)
         self.outline = cameras.outline(self.grid)
         view = scene.view if view is None else view
+        if style.flat:
+            self.grain = cameras.pixel_grain(self.outline, view, size)
+        self.size = cameras.coarse(size, self.grain)  # in samples of the picture
         self.turn(view)
         chosen = Light(light) if isinstance(light, str) else light or scene.light
         self.sky = sky.resolve(chosen, cameras.aim(view)[0])
         self.faces = exposed(self.grid)
         self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
         self.baker = Baker(self.volume, self.sky)
+        self.screens: dict[tuple[int, int], screen.Screen] = {}  # by their size in samples
 
-    def shoot(self, quality: dict[str, int]) -> Shots:
-        """Trace the light of what is seen, and photograph it; quality is explained in renderer.py."""
-        rows = self.visible(quality["edge"])
-        faces = self.faces.pick(rows)
+    def shoot(self, quality: Quality) -> Shots:
+        """Trace the light of what is seen, and photograph it."""
+        faces = self.faces.pick(self.visible(quality.edge))
+        quality = self.affordable(len(faces), quality)
         radiance = self.radiance(faces, quality)
         plane = self.plane(quality, self.camera) if self.sees_ground() else None
-        return self.expose(faces, radiance, plane, quality["edge"])
+        return self.expose(faces, radiance, plane, quality.edge)
 
-    def shoot_all(self, views: Iterable[str | View], quality: dict[str, int]) -> Iterator[Shots]:
-        """Trace the light of everything once, and photograph it from many sides under the same sun."""
+    def shoot_all(self, views: Sequence[str | View], quality: Quality) -> Iterator[Shots]:
+        """Trace the light of all that any view sees once, and photograph it from there under one sun."""
+        seen = np.zeros(len(self.faces), bool)
+        for view in views:
+            self.turn(view)
+            seen[self.visible(quality.edge)] = True
+        self.turn(views[0])
+        self.faces = self.faces.pick(seen)
+        quality = self.affordable(len(self.faces), quality)
         radiance = self.radiance(self.faces, quality)
         plane = self.plane(quality, None)
         for view in views:
             self.turn(view)
-            rows = self.visible(quality["edge"])
-            seen = plane if self.sees_ground() else None
-            yield self.expose(self.faces.pick(rows), radiance[rows], seen, quality["edge"])
+            rows = self.visible(quality.edge)
+            under = plane if self.sees_ground() else None
+            yield self.expose(self.faces.pick(rows), radiance[rows], under, quality.edge)
 
     def turn(self, view: str | View) -> None:
         """Look from somewhere else; the sun stays."""
-        self.camera = cameras.fit(self.outline, view, self.size)
+        if self.style.flat:
+            self.camera = cameras.pixel_camera(self.outline, view, self.whole, self.grain)
+        else:
+            self.camera = cameras.fit(self.outline, view, self.size)
         self.scale = self.camera.pixels_per_voxel(self.outline, self.size[1])
 
     def expose(self, faces: Faces, radiance: Floats, plane: Ground | None, edge: int) -> Shots:
         """Take all photographs of lit faces and ground."""
         light = radiance * np.float32(self.sky.exposure)
         image = self.photograph(self.actors(faces, light), edge)
-        return Shots(image, None if plane is None else self.ground(plane), self.glow(faces))
+        ground = None if plane is None else self.ground(plane)
+        return Shots(image, ground, self.glow(faces), self.defocus(faces) if self.style.shallow else None)
 
-    def parts(self, faces: int, quality: dict[str, int]) -> int:
+    def affordable(self, faces: int, quality: Quality) -> Quality:
+        """Return the quality, or a lower one where that many faces would take too many rays; tell so."""
+        parts = self.parts(faces, quality)
+        rays = faces * (5 * parts**2 + self.fewest * self.sky.lamp_effort)
+        if rays <= quality.rays:
+            return quality
+        if self.tell is not None:
+            self.tell(f"{faces:,} faces in sight are too many for this quality; drawn as {quality.instead}")
+        return self.affordable(faces, replace(QUALITIES[quality.instead], edge=quality.edge))
+
+    @property
+    def fewest(self) -> int:
+        """How many samples a face needs at least: one of few pixels hides its noise."""
+        return int(np.clip(2.0 * self.scale, 4, 16))
+
+    def parts(self, faces: int, quality: Quality) -> int:
         """Into how many parts a face is divided each way: as many as its size in the picture asks for."""
-        parts = int(np.clip(round(self.scale / quality["grain"]), 1, quality["parts"]))
+        parts = int(np.clip(round(self.scale / quality.grain), 1, quality.parts))
         while parts > 1 and faces * (parts + 1) ** 2 > MAX_TEXELS:
             parts -= 1
         return parts
 
-    def radiance(self, faces: Faces, quality: dict[str, int]) -> Floats:
+    def radiance(self, faces: Faces, quality: Quality) -> Floats:
         """Radiance (n, side, side, 3) of faces at their lattice: what they throw back and what they emit."""
         volume = self.volume
-        fewest = int(np.clip(3.5 * self.scale, 4, 16))  # a face of few pixels hides its noise
         parts = self.parts(len(faces), quality)
-        light = light_faces(self.baker, self.sky, faces, parts, fewest, quality)
+        light = light_faces(self.baker, self.sky, faces, parts, self.fewest, quality)
         light *= (volume.albedo / np.float32(np.pi))[faces.material][:, None, None, :]
         light += (volume.shown / np.float32(self.sky.exposure))[faces.material][:, None, None, :]
+        if self.style.flat:
+            light = np.broadcast_to(light.mean(axis=(1, 2), keepdims=True), (len(light), 2, 2, 3))
         return light
 
     def visible(self, edge: int) -> NDArray[np.intp]:
@@ -105,11 +133,13 @@ class Stage:
         towards = np.flatnonzero(_towards(self.faces, self.camera))
         opaque = self.volume.opacity[self.faces.material[towards]] >= 1
         solid = towards[opaque]
-        number = np.arange(1, len(solid) + 1)
-        coords = np.repeat(np.stack([number & 4095, number >> 12], -1)[:, None, :], 4, axis=1)
-        mesh = quads(self.faces.pick(solid), coords)
         seen = np.zeros(len(solid) + 1, bool)
-        for image, _, _ in self.tiles([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], edge):
+        for frame, _, _ in self.frames(edge):
+            for start in range(0, max(len(solid), 1), FACES_AT_ONCE):
+                number = np.arange(start + 1, min(start + FACES_AT_ONCE, len(solid)) + 1)
+                coords = np.repeat(np.stack([number & 4095, number >> 12], -1)[:, None, :], 4, axis=1)
+                mesh = quads(self.faces.pick(solid[number - 1]), coords)
+                image = frame.shoot([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], over=start > 0)
             low, high = ((image[..., channel] + np.float32(0.5)).astype(np.int32) for channel in (0, 1))
             seen[low + (high << 12)] = True
         return np.concatenate([solid[seen[1:]], towards[~opaque]])
@@ -119,8 +149,7 @@ class Stage:
         opaque = self.volume.opacity[faces.material] >= 1
         metal = opaque & (self.volume.metal[faces.material] > 0)
         matt = opaque & ~metal
-        seam = SEAM * float(np.clip((self.scale - 7) / 12, 0, 1))  # none where it would look like noise
-        out = [_matt(faces.pick(matt), radiance[matt], seam)]
+        out = [self.matt(faces.pick(matt), radiance[matt])]
         if metal.any():
             out.append(self.glossy(faces.pick(metal), radiance[metal], translucent=False))
         if not opaque.all():
@@ -128,6 +157,20 @@ class Stage:
             rows = rows[np.argsort(-self.depth(faces.pick(rows)), kind="stable")]
             out.append(self.glossy(faces.pick(rows), radiance[rows], translucent=True))
         return out
+
+    def matt(self, faces: Faces, radiance: Floats) -> Any:
+        """Return faces that show their light map, with the seams or edges of the style."""
+        if not self.style.rimmed:
+            seam = SEAM * float(np.clip((self.scale - 7) / 12, 0, 1))  # none where it would look like noise
+            return _matt(faces, radiance, {"seam": 0.0 if self.style.flat else seam})
+        tag = (rims(self.grid.indices, faces) + 16 * faces.direction).astype(np.float32)
+        tags = np.broadcast_to(tag[:, None, None, None], (*radiance.shape[:3], 1))
+        used = ("sun", "sun_light", "zenith", "horizon", "ground")
+        looks: screen.Uniforms = {
+            **{name: self.volume.uniforms[name] for name in used},
+            "rimmed": 1, "bevel": self.style.bevel, "ink": self.style.ink,
+        }  # fmt: skip
+        return _matt(faces, np.concatenate([radiance, tags], axis=-1), looks)
 
     def depth(self, faces: Faces) -> NDArray[np.float64]:
         """How far faces are from the camera, in an order that draws each before what covers it: (n,)."""
@@ -162,10 +205,10 @@ class Stage:
         """Whether the camera looks down on the ground."""
         return bool(self.camera.eye[2] > 0 and self.camera.back[2] > 0.02)
 
-    def plane(self, quality: dict[str, int], camera: Camera | None) -> Ground:
+    def plane(self, quality: Quality, camera: Camera | None) -> Ground:
         """Trace the light on the ground, all of it or what a camera sees."""
         wide = 2.5 * max(self.grid.size)
-        side = int(np.clip(wide * self.scale / quality["grain"] / 1.5, 96, 360))
+        side = int(np.clip(wide * self.scale / GROUND_GRAIN, 96, 360))
         return bake_ground(self.baker, self.volume, camera, self.sky, side, quality)
 
     def ground(self, plane: Ground) -> Floats:
@@ -187,21 +230,28 @@ class Stage:
         maps = np.broadcast_to(shown[solid.material][:, None, None, :], (len(solid), 2, 2, 3))
         return self.photograph([_matt(solid, maps)], 1)
 
+    def defocus(self, faces: Faces) -> Floats:
+        """How far what is seen lies before or behind the middle of the scene: (H, W), 0 at the focus .. 1."""
+        actor = screen.paint(quads(faces, np.zeros((len(faces), 4, 2))), "", "vec4(place, 1.0)", {})
+        place = self.photograph([actor], 1)
+        along = (place[..., :3] - self.camera.eye.astype(np.float32)) @ -self.camera.back.astype(np.float32)
+        ends = (self.outline - self.camera.eye) @ -self.camera.back
+        focus, reach = 0.58 * ends.min() + 0.42 * ends.max(), max(float(np.ptp(ends)) / 2, 8.0)
+        return np.asarray(np.clip((np.abs(along - focus) / reach - 0.12) / 0.8, 0, 1), np.float32)
+
     def photograph(self, actors: list[Any], edge: int, camera: Camera | None = None) -> Floats:
         """Draw actors with edge x edge samples a pixel: (H, W, 4), row 0 at the top."""
         width, height = self.size
         out = np.zeros((height, width, 4), np.float32)
-        for image, x, y in self.tiles(actors, edge, camera):
-            part = _averaged(image, edge)[: height - y, : width - x]
+        for frame, x, y in self.frames(edge, camera):
+            part = _averaged(frame.shoot(actors), edge)[: height - y, : width - x]
             out[y : y + part.shape[0], x : x + part.shape[1]] = part
         return out[::-1]
 
-    def tiles(
-        self, actors: list[Any], edge: int, camera: Camera | None = None
-    ) -> Iterator[tuple[Floats, int, int]]:
-        """Draw the frame piece by piece: yield samples (h, w, 4), row 0 at the bottom, and their pixel x, y.
+    def frames(self, edge: int, camera: Camera | None = None) -> Iterator[tuple[screen.Screen, int, int]]:
+        """Go over the picture piece by piece: yield a screen of its samples, and its lower left pixel x, y.
 
-        The last pieces may reach beyond the frame; each one overwrites the samples of the one before.
+        The last pieces may reach beyond the picture.
         """
         camera = camera or self.camera
         width, height = self.size
@@ -209,17 +259,21 @@ class Stage:
         tile_width = -(-width // across)
         down = -(-height * tile_width * edge * edge // TILE_SAMPLES)
         tile_height = -(-height // down)
-        frame = screen.Screen(tile_width * edge, tile_height * edge)
-        for actor in actors:
-            frame.renderer.AddActor(actor)
+        samples = tile_width * edge, tile_height * edge
+        if samples not in self.screens:
+            self.screens[samples] = screen.Screen(*samples)
         for x in range(0, width, tile_width):
             for y in range(0, height, tile_height):
                 left, right = 2 * x / width - 1, 2 * (x + tile_width) / width - 1
                 bottom, top = 2 * y / height - 1, 2 * (y + tile_height) / height - 1
                 projection = camera.projection((left, right, bottom, top))
-                frame.look(camera.eye, camera.eye - camera.back, camera.up, projection)
-                yield frame.shoot(), x, y
-        frame.close()
+                self.screens[samples].look(camera.eye, camera.eye - camera.back, camera.up, projection)
+                yield self.screens[samples], x, y
+
+    def close(self) -> None:
+        """Give all windows back."""
+        for window in (self.baker.screen, *self.screens.values()):
+            window.close()
 
 
 def quads(faces: Faces, coords: NDArray[Any]) -> Any:
@@ -248,17 +302,32 @@ def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.in
     used = np.flatnonzero(present)
     number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
     number[used] = np.arange(len(used))
-    palette: tuple[Material, ...] = tuple(grid.palette[i] for i in used)
+    palette: tuple[Material, ...] = tuple(_sane(grid.palette[i]) for i in used)
     return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
 
 
-def _matt(faces: Faces, radiance: Floats, seam: float = 0.0) -> Any:
-    """Return faces that show their light map, with seams between voxels."""
-    image, coords = atlas(radiance, faces.direction)
+def _sane(material: Material) -> Material:
+    """Return a material with every number in its range; what is no number at all becomes the usual one."""
+    most = {"opacity": (1.0, 1.0), "glow": (0.0, 8.0), "metal": (0.0, 1.0)}  # usual, largest
+    numbers = {name: getattr(material, name) for name in most}
+    return replace(
+        material,
+        **{k: min(max(v, 0.0), most[k][1]) if v == v else most[k][0] for k, v in numbers.items()},
+    )
+
+
+def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:
+    """Return faces that show their light map (n, side, side, 3), or with a tag as its fourth channel."""
+    image, coords = atlas(texels, faces.direction)
     lightmap = screen.texture(image, smooth=True)
-    main = "face(texture(lightmap, at).rgb, place)"
+    main = "face(texture(lightmap, at), place)"
     actor = screen.paint(quads(faces, coords), screen.shader("faces"), main, {"lightmap": lightmap})
-    screen.set_uniforms(actor, {"seam": seam})
+    black = (0.0, 0.0, 0.0)
+    plain: screen.Uniforms = {
+        "seam": 0.0, "rimmed": 0, "bevel": 0.0, "ink": 0.0,
+        "sun": black, "sun_light": black, "zenith": black, "horizon": black, "ground": black,
+    }  # fmt: skip
+    screen.set_uniforms(actor, {**plain, **(looks or {})})
     return actor
 
 
