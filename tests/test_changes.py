@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import json
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voxgen import changes, conversation, names, stitch
 from voxgen.changes import apply, described, difference, numbered, unwrapped
 from voxgen.errors import ReplyError
 from voxgen.language.reply import parse
@@ -154,15 +157,22 @@ def test_long_lists_are_cut_short() -> None:
     assert "and 37 more" in line
 
 
-names = st.sampled_from(["leaf", "bark", "rust", "snow"])
+@pytest.mark.parametrize("module", [changes, conversation, names, stitch], ids=lambda m: m.__name__)
+def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed
+
+
+words = st.sampled_from(["leaf", "bark", "rust", "snow"])
 documents = st.fixed_dictionaries(
     {"build": st.lists(st.integers(0, 6).map(lambda i: STEPS[i % 6] | {"when": str(i)}), max_size=7)},
     optional={
         "title": st.sampled_from(["a", "b"]),
         "light": st.sampled_from(["day", "night"]),
         "size": st.just([8, 8, 8]),
-        "palette": st.dictionaries(names, st.sampled_from(["#111111", "#222222"])),
-        "let": st.dictionaries(names, st.integers(0, 2)),
+        "palette": st.dictionaries(words, st.sampled_from(["#111111", "#222222"])),
+        "let": st.dictionaries(words, st.integers(0, 2)),
         "own": st.integers(0, 2),
     },
 )

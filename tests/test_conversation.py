@@ -220,7 +220,7 @@ def test_a_limit_of_money_is_kept_by_asking_for_no_more_than_it_buys(tmp_path: P
 
 def test_what_was_spent_counts_when_asked_to_go_on(tmp_path: Path) -> None:
     scripts = parts(SCENE[:60], SCENE[60:])
-    talk = Talk(in_turn(*scripts), tmp_path, max_cost=0.045, prices=(Price(1.0, 10.0),))
+    talk = Talk(in_turn(*scripts), tmp_path, max_cost=0.05, prices=(Price(1.0, 10.0),))
     assert len(talk.requests) == 1
     assert talk.reply.text == SCENE[:60]
     assert any("--max-cost" in line for line in talk.told)

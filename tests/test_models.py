@@ -395,4 +395,5 @@ def test_money_buys_tokens_of_the_tier_or_is_refused() -> None:
     assert affordable(long, model, 0.1) == pytest.approx(4800, abs=1)
     with pytest.raises(UsageError, match=r"too little .* takes ≈ \$0\.090"):
         affordable(short, model, 0.01)
+    assert affordable(short, model, 0.01, 1500) == pytest.approx(990, abs=1)
     assert affordable(short, BUILTIN, 0.0) is None

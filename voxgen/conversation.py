@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from voxgen import __version__, files
 from voxgen.ask import cache, prompts
-from voxgen.ask.models import Choice, affordable, cost, host
+from voxgen.ask.models import USUAL_OUTPUT, Choice, affordable, cost, host
 from voxgen.ask.stream import Doubt, Reply
 from voxgen.errors import FileError, ModelError, UsageError
 from voxgen.stitch import stitched
@@ -26,9 +26,9 @@ MOST_PARTS = 3  # of one reply: the first and two continuations
 class Conversation:
     """Asks one model, once or several times, within `max_cost` USD.
 
-    fresh: ask again although the reply is known. sample: a number that tells equal requests apart.
-    tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the reply, of the
-    model's reasoning, and traces of the connection.
+    usual: tokens a reply has. fresh: ask again although the reply is known. sample: a number that tells equal
+    requests apart. tell, on_text, on_reasoning, debug: called with sentences for the person, pieces of the
+    reply, of the model's reasoning, and traces of the connection.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Conversation:
         seed: int | None = None,
         sample: int = 0,
         max_cost: float | None = None,
+        usual: int = USUAL_OUTPUT,
         fresh: bool = False,
         tell: Tell,
         on_text: Tell | None = None,
@@ -52,6 +53,7 @@ class Conversation:
         self.hopeless: Doubt | None = None  # see client.ask
         self._sample = sample
         self._max_cost = max_cost
+        self._usual = usual
         self._fresh = fresh
         self._tell = tell
         self._on_text = on_text
@@ -146,7 +148,7 @@ class Conversation:
         if self._max_cost is None:
             return None
         spent = sum(cost(reply.usage, self.choice.model)[0] or 0.0 for reply in self.replies)
-        return affordable(messages, self.choice.model, self._max_cost - spent)
+        return affordable(messages, self.choice.model, self._max_cost - spent, self._usual)
 
 
 class _Kept:

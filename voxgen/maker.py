@@ -12,7 +12,7 @@ from typing import IO, Any
 from voxgen import __version__, changes, files, names
 from voxgen.ask import alter, composer, prompts, schema
 from voxgen.ask.confidence import Confidence, threshold
-from voxgen.ask.models import BUILTIN, Choice, choose
+from voxgen.ask.models import BUILTIN, EDIT_OUTPUT, Choice, choose
 from voxgen.ask.stream import Reply
 from voxgen.conversation import Conversation, Tell, bill, total
 from voxgen.errors import FileError, ModelError, ReplyError, UsageError, VoxgenError
@@ -74,6 +74,8 @@ def make(
     if choice.model is BUILTIN:
         free = free_stem(wanted)
         tell(f"{choice.why}; {_HOW_TO_GET_A_MODEL}" if model is None else choice.why)
+        if samples > 1:
+            tell("the built-in composer draws one scene, not several; another seed gives another")
         scene = _compose(prompt, seed or 0, size, limits, tell)
         return _saved(scene, free, wanted)
     tell(choice.why)
@@ -351,6 +353,7 @@ def edit(
     talk = Conversation(
         choice,
         max_cost=max_cost,
+        usual=EDIT_OUTPUT,
         fresh=fresh,
         tell=tell,
         on_text=on_text,

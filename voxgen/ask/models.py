@@ -20,6 +20,8 @@ from voxgen.errors import ModelError, UsageError
 __all__ = [
     "BUILTIN",
     "CHARACTERS_A_TOKEN",
+    "EDIT_OUTPUT",
+    "USUAL_OUTPUT",
     "Choice",
     "Model",
     "Price",
@@ -38,8 +40,7 @@ __all__ = [
 
 PRICED = "2026-11"
 CHARACTERS_A_TOKEN = 2.6  # of the scene language
-USUAL_OUTPUT = 9_000  # tokens of a scene
-LEAST_OUTPUT = 4_000  # tokens: fewer make no scene worth its price
+USUAL_OUTPUT, EDIT_OUTPUT = 9_000, 1_500  # tokens of a scene, of a change of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +320,13 @@ def cost(usage: Usage, model: Model) -> tuple[float | None, bool]:
     return (fresh * price.input + usage.cached * cached + usage.output * price.output) / 1e6, True
 
 
-def affordable(messages: Iterable[Mapping[str, str]], model: Model, dollars: float) -> int | None:
+def affordable(
+    messages: Iterable[Mapping[str, str]], model: Model, dollars: float, usual: int = USUAL_OUTPUT
+) -> int | None:
     """Return how many tokens a model may write for so much money, its prompt paid; None without a bill.
 
-    Raises UsageError where the price is not known or the money buys no scene.
+    usual: tokens that such a reply has. Raises UsageError where the price is not known or the money buys less
+    than half of them.
     """
     if model.free:
         return None
@@ -330,13 +334,14 @@ def affordable(messages: Iterable[Mapping[str, str]], model: Model, dollars: flo
     price = _price(model, asked)
     if price is None:
         raise UsageError(
-            f"the price of {model.id} is not known, so --max-cost cannot be kept", "leave it out"
+            f"the price of {model.id} is not known, so --max-cost cannot be kept",
+            "leave it out, or name another model with --model",
         )
     left = int((dollars - asked * price.input / 1e6) * 1e6 / price.output)
-    if left < LEAST_OUTPUT:
-        needed = (asked * price.input + USUAL_OUTPUT * price.output) / 1e6
+    if 2 * left < usual:
+        needed = (asked * price.input + usual * price.output) / 1e6
         raise UsageError(
-            f"--max-cost: ${dollars:g} is too little for {model.id}, a scene takes ≈ ${needed:.3f}",
+            f"--max-cost: ${dollars:g} is too little for {model.id}, it takes ≈ ${needed:.3f}",
             "allow more, or name another model with --model",
         )
     return left
