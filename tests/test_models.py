@@ -397,3 +397,6 @@ def test_money_buys_tokens_of_the_tier_or_is_refused() -> None:
         affordable(short, model, 0.01)
     assert affordable(short, model, 0.01, 1500) == pytest.approx(990, abs=1)
     assert affordable(short, BUILTIN, 0.0) is None
+    for nonsense in (float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="no amount of money"):
+            affordable(short, model, nonsense)

@@ -182,9 +182,9 @@ MARKS = r"cache_control|content.{0,60}(string|str\b)"
 
 def step_down(body: dict[str, Any], said: str) -> str:
     """Weaken in place the one field that a refusal names; return what was changed, "" if nothing can be."""
-    steps = (_lower_limit, _plainer_format, _fewer_logprobs, _without_marks)
-    for change in (change for step in steps if (change := step(body, said))):
-        return change
+    for step in (_lower_limit, _plainer_format, _fewer_logprobs, _without_marks):
+        if change := step(body, said):
+            return change
     for field, pattern in LADDER:
         if field in body and re.search(pattern, said, re.IGNORECASE):
             del body[field]

@@ -7,6 +7,7 @@ providers' published lists in the month named by PRICED; a price a server sends 
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
@@ -330,6 +331,8 @@ def affordable(
     """
     if model.free:
         return None
+    if not math.isfinite(dollars):
+        raise UsageError("--max-cost is no amount of money", "USD, as in 0.25")
     asked = tokens_in(messages)
     price = _price(model, asked)
     if price is None:
