@@ -345,6 +345,10 @@ def test_every_tree_is_a_tree_and_every_flower_a_flower(garden: dict[str, Any]) 
     assert left.grid.voxels < build(garden).grid.voxels
 
 
+def test_to_remove_the_snow_is_no_wish_for_winter(garden: dict[str, Any]) -> None:
+    assert alter(garden, "remove the snow")[0] == {}
+
+
 def test_a_place_that_is_not_there_is_said(garden: dict[str, Any]) -> None:
     assert alter(garden, "add a bench near the dragon")[1] == [
         "found nothing to put it near the dragon; it stands where there is room"

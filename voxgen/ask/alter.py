@@ -46,8 +46,8 @@ def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
         words = re.findall(r"[^\W_]+", clause)
         mode = _mode(words) or mode
         wish = understand(" ".join(w for w in words if w not in REMOVE | ADD | TURN))
-        for do in (_light, _season, _color, _remove if mode == "remove" else _add):
-            do(document, wish, words, mode, change, notes)
+        for do in _DO[mode]:
+            do(document, Clause(words, wish), change, notes)
         unknown += [w for w in wish.unknown if w not in _SLOTS and singular(w) not in _SLOTS]
     if unknown:
         notes.append(f"no word for {', '.join(map(repr, dict.fromkeys(unknown)))} in the stock library")
@@ -69,7 +69,11 @@ class Thing(NamedTuple):
     color: str  # a family, or ""
 
 
-Do = Callable[[Document, Wish, list[str], str, Change, list[str]], None]
+class Clause(NamedTuple):
+    """A part of a wish: its words, and what they mean."""
+
+    words: list[str]
+    wish: Wish
 
 
 def _things(words: list[str]) -> list[Thing]:
@@ -92,37 +96,34 @@ def _things(words: list[str]) -> list[Thing]:
     return things
 
 
-def _light(
-    document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
-) -> None:
-    if wish.light and document.get("light", "day") != wish.light:
-        change["light"] = wish.light
+def _light(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    if clause.wish.light and document.get("light", "day") != clause.wish.light:
+        change["light"] = clause.wish.light
 
 
 # --------------------------------------------------------------------------- seasons
 
 
-def _season(
-    document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
-) -> None:
+def _season(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Turn the greens of the palette to the season, and bring what belongs to it."""
-    if not wish.season or mode == "remove":
+    season = clause.wish.season
+    if not season:
         return
-    if wish.season == "summer":
+    if season == "summer":
         notes.append("what a season changed is taken back by voxgen undo")
         return
     palette = document.get("palette") or {}
     turned = {}
     for name, entry in palette.items():
         color = entry.get("color") if isinstance(entry, dict) else entry
-        found = _SEASONS[wish.season](name.lower(), str(color)) if _is_hex(color) else ""
+        found = _SEASONS[season](name.lower(), str(color)) if _is_hex(color) else ""
         if found and found != color:
             turned[name] = {**entry, "color": found} if isinstance(entry, dict) else found
     if turned:
         change.setdefault("palette", {}).update(turned)
     else:
-        notes.append(f"no colour of the palette knows {wish.season}")
-    for part, count in SCATTERED.get(wish.season, ()):
+        notes.append(f"no colour of the palette knows {season}")
+    for part, count in SCATTERED.get(season, ()):
         _drop(document, part, count, "", None, change)
 
 
@@ -197,15 +198,15 @@ _SLOTS = {  # what people call the parts of things, and what the stock library a
 }  # fmt: skip
 
 
-def _color(
-    document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
-) -> None:
+def _color(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Give a colour that is named to what it is named with: a slot such as the roofs, or a thing."""
-    named = _things(words)
-    family = next(iter(wish.tints.values()), "") or next((thing.color for thing in named if thing.color), "")
-    if not family or mode != "turn":
+    named = _things(clause.words)
+    family = next(iter(clause.wish.tints.values()), "") or next(
+        (thing.color for thing in named if thing.color), ""
+    )
+    if not family:
         return
-    slots = [slot for word in words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
+    slots = [slot for word in clause.words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
     done = [slot for slot in slots if _recolor_slot(document, slot, family, change)]
     done += [t.word for t in named if not slots and _recolor_part(document, t, family, change)]
     wanted = slots or [thing.word for thing in named]
@@ -271,12 +272,9 @@ def _plain(entry: Any) -> Any:
 # --------------------------------------------------------------------------- things
 
 
-def _add(
-    document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
-) -> None:
+def _add(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Drop stock things on the ground, near what they are to be near."""
-    if mode != "add":
-        return
+    words = clause.words
     at = next((i for i, word in enumerate(words) if word in NEAR), len(words))
     place = words[at:]
     area = _area(document, place) if place else None
@@ -357,12 +355,10 @@ def _dress(document: Document, change: Change) -> None:
             change.setdefault(key, {}).update(new)
 
 
-def _remove(
-    document: Document, wish: Wish, words: list[str], mode: str, change: Change, notes: list[str]
-) -> None:
+def _remove(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Take the steps out that place or scatter a thing, and the beds and fences that a note names."""
-    wanted = {thing.word: thing.part for thing in _things(words)}
-    wanted |= {word: "" for feature in wish.features if (word := singular(feature)) not in wanted}
+    wanted = {thing.word: thing.part for thing in _things(clause.words)}
+    wanted |= {word: "" for feature in clause.wish.features if (word := singular(feature)) not in wanted}
     for word, part in wanted.items():
         gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, word, part)}
         if gone:
@@ -425,3 +421,10 @@ def _corners(box: Any) -> tuple[list[int], list[int]]:
         return [int(min(a, c)), int(min(b, d))], [int(max(a, c)), int(max(b, d))]
     except (TypeError, ValueError):
         return [0, 0], [512, 512]
+
+
+_DO = {  # what the verb of a clause asks for
+    "turn": (_light, _season, _color),
+    "add": (_light, _season, _add),
+    "remove": (_remove,),
+}
