@@ -20,6 +20,8 @@ gallery:         ## draw every picture of the gallery again
 	python -m voxgen gallery
 
 bench:           ## the figures of the README
+	python benchmarks/mesh.py
+	python benchmarks/process.py
 	python benchmarks/build.py
 	python benchmarks/start.py
 	python benchmarks/client.py

@@ -2,48 +2,84 @@
 
     python benchmarks/build.py [--json]
 
-Times are CPU seconds, the minimum of five runs, imports not counted.
+Times are CPU seconds, the minimum of several runs, imports not counted; memory is what resident memory grows
+by at most.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
+import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from measure import Row, arguments, in_turn, memory_of, show
 
-from voxgen.language.builder import build
+from voxgen.language.builder import Limits, build
 
 GALLERY = Path(__file__).parents[1] / "gallery"
 SIDE = 160
+PATIENT = Limits(step_seconds=600, total_seconds=3600)  # a busy machine changes no grid
 
 
-def best_of(call: Callable[[], object], runs: int = 5) -> float:
-    times = []
-    for _ in range(runs):
-        start = time.process_time()
-        call()
-        times.append(time.process_time() - start)
-    return min(times)
+def large() -> list[Row]:
+    rows: list[Row] = []
+    for side in (128, 256, 512):
+        call = partial(build, document(side, 200), limits=PATIENT)
+        used = memory_of(call)
+        seconds = in_turn({"build": call}, 2)["build"]
+        row: Row = {"steps": 200, "side": side, "voxels": call().grid.voxels, "seconds": seconds}
+        row["seconds per million cells"] = seconds / side**3 * 1e6
+        rows.append(row | {"MB": used / 1e6, "bytes a cell": used / side**3})
+    return rows
 
 
-def scenes() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
+def document(side: int, steps: int) -> dict[str, Any]:
+    """Return hills with boxes, balls, cylinders, cones, roofs, curves and formulas in and over them."""
+    chance = random.Random(side)
+    ground = {
+        "terrain": {"box": [[0, 0, 0], [side - 1, side - 1, side // 5]], "scale": side / 6, "top": "grass"}
+    }
+    build: list[dict[str, Any]] = [{**ground, "of": {"stone": 3, "moss": 1}}]
+    for number in range(steps - 1):
+        x, y, z = place = [chance.randrange(side) for _ in range(3)]
+        wide = chance.randrange(side // 20, side // 6)
+        box = [[v - wide for v in place], [v + wide for v in place]]
+        ball = f"hypot(x-{x},y-{y},z-{z}) < {wide}*(0.6+0.4*noise(x/9,y/9,z/9))"
+        shapes: list[dict[str, Any]] = [
+            {"box": box, "hollow": 3},
+            {"sphere": {"center": place, "radius": wide}},
+            {"cylinder": {"base": [x, y, 0], "radius": wide // 2, "height": z + 4}},
+            {"cone": {"base": place, "radius": wide, "height": 2 * wide}},
+            {"roof": {"box": box}},
+            {"line": [*box, [x, y, 0]], "width": 8, "curve": True},
+            {"formula": ball, "in": box},
+            {"formula": f"abs(z-{z}-{wide}*sin(x/17)*cos(y/23)) < 3", "in": box},
+        ]
+        build.append(
+            {**shapes[number % len(shapes)], "of": chance.choice(["red", "moss", {"stone": 3, "moss": 1}])}
+        )
+    palette = {"stone": "#888888", "grass": "#55aa33", "moss": "#446633", "red": "#cc3333"}
+    return {"size": [side] * 3, "palette": palette, "build": build}
+
+
+def scenes() -> list[Row]:
+    rows: list[Row] = []
     for path in sorted(GALLERY.glob("*/scene.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        seconds = best_of(lambda document=document: build(document))
-        grid = build(document).grid
+        call = partial(build, json.loads(path.read_text(encoding="utf-8")))
+        seconds = in_turn({"build": call}, 3)["build"]
+        grid = call().grid
         cells = int(np.prod(grid.size))
         rows.append(
             {
                 "scene": path.parent.name,
                 "size": "×".join(map(str, grid.size)),
                 "voxels": grid.voxels,
-                "seconds": round(seconds, 3),
-                "seconds_per_million_cells": round(seconds / cells * 1e6, 3),
+                "seconds": seconds,
+                "seconds per million cells": seconds / cells * 1e6,
             }
         )
     return rows
@@ -65,9 +101,9 @@ FORMULAS: dict[str, tuple[str, Callable[..., object]]] = {
 }
 
 
-def formulas() -> list[dict[str, object]]:
+def formulas() -> list[Row]:
     """Time one formula step against numpy on full coordinate arrays, which is how one would write it."""
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for name, (formula, plain) in FORMULAS.items():
         box = [[0, 0, 0], [SIDE - 1] * 3]
         document = {"size": [SIDE] * 3, "build": [{"formula": formula, "in": box, "of": "red"}]}
@@ -79,31 +115,19 @@ def formulas() -> list[dict[str, object]]:
             return grid
 
         assert np.array_equal(build(document).grid.indices, numpy_alone())
-        ours = best_of(lambda document=document: build(document))
-        theirs = best_of(numpy_alone)
-        rows.append(
-            {
-                "formula": name,
-                "voxgen": round(ours, 3),
-                "numpy": round(theirs, 3),
-                "ratio": round(ours / theirs, 2),
-            }
-        )
+        times = in_turn({"voxgen": partial(build, document), "numpy": numpy_alone})
+        rows.append({"formula": name, **times, "× numpy": times["voxgen"] / times["numpy"]})
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    result = {"scenes": scenes(), "formulas": formulas()}
-    if parser.parse_args().json:
-        print(json.dumps(result, indent=1))
-        return
-    for rows in result.values():
-        print(" | ".join(rows[0]))
-        for row in rows:
-            print(" | ".join(str(v) for v in row.values()))
-        print()
+    given = arguments(__doc__)
+    tables = {
+        "large scenes": large(),
+        "the gallery": scenes(),
+        "one formula step beside numpy on full arrays, seconds": formulas(),
+    }
+    show(tables, given.json)
 
 
 if __name__ == "__main__":

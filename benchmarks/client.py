@@ -1,6 +1,6 @@
 """What our client costs: asking for a streamed reply against reading the same bytes with bare httpx.
 
-    python benchmarks/client.py [characters]
+    python benchmarks/client.py [--json]
 
 A server in another process holds a reply of 30,000 characters, 8 to an event, as models send it. It writes it
 in three ways: event by event, the way replies come, in segments of a network, and all at once, which leaves
@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import httpx
+from measure import Row, arguments, show
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -27,21 +28,23 @@ from servers import Request, recorded, serving
 from voxgen.ask.client import ask
 from voxgen.ask.models import custom
 
+LENGTH = 30_000
 LIMIT = 1.5
 ROUNDS = 15
 MESSAGES = [{"role": "user", "content": "a pond"}]
 
 
 def main() -> int:
-    length = int(sys.argv[1]) if len(sys.argv) > 1 else 30_000
-    text = ('{"box":[[0,0,0],[63,63,2]],"of":{"grass":5,"moss":2}},' * length)[:length]
-    print(f"{length:,} characters, median of {ROUNDS} rounds")
+    given = arguments(__doc__)
+    text = ('{"box":[[0,0,0],[63,63,2]],"of":{"grass":5,"moss":2}},' * LENGTH)[:LENGTH]
     ways = {"event by event": 0, "by 1,400 bytes": 1400, "all at once": 1 << 30}
-    return int(max(compared(way, text, size) for way, size in ways.items()) > LIMIT)
+    rows = [compared(way, text, size) for way, size in ways.items()]
+    show({f"{LENGTH:,} characters, median of {ROUNDS} rounds": rows}, given.json)
+    return int(max(row["× httpx"] for row in rows) > LIMIT)
 
 
-def compared(way: str, text: str, size: int) -> float:
-    """Print and return the time of ask() as a multiple of httpx; size: bytes written at once, 0 an event."""
+def compared(way: str, text: str, size: int) -> Row:
+    """Time ask() beside bare httpx; size: bytes written at once, 0 for an event."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(text, size, theirs), daemon=True)
     server.start()
@@ -63,12 +66,8 @@ def compared(way: str, text: str, size: int) -> float:
     length = read_with_httpx()
     bare, full = timed(read_with_httpx, read_with_ask)
     server.terminate()
-    print(
-        f"{way:16} {length:9,} bytes   bare httpx {bare * 1e3:6.1f} ms   ask() {full * 1e3:6.1f} ms   ",
-        end="",
-    )
-    print(f"{full / bare:.2f} × (at most {LIMIT})")
-    return full / bare
+    row: Row = {"how": way, "bytes": length, "bare httpx ms": bare * 1e3, "ask() ms": full * 1e3}
+    return row | {"× httpx": full / bare, "at most": LIMIT}
 
 
 def serve(text: str, size: int, parent: Connection) -> None:

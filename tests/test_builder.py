@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
+from voxgen.language import canvas
 from voxgen.language.builder import _STEPS, Limits, build
 from voxgen.language.document import STEPS
 from voxgen.scene import Scene
@@ -662,22 +663,124 @@ def test_what_asks_for_too_much_takes_no_memory(document: dict[str, Any], words:
     assert any(words in r.problem for r in scene.repairs) or not words
 
 
-def test_memory_stays_within_the_grid_and_one_slab() -> None:
-    document = {
-        "size": [256, 256, 256],
-        "build": [
-            {"formula": "noise(x/9,y/9,z/9) > 0.4", "of": {"red": 2, "blue": 1}},
-            {"box": [[0, 0, 0], [255, 255, 255]], "of": ["red", "green"], "only": "blue"},
-            {"mirror": "x"},
-        ],
+BIG = 176
+
+
+def large_documents(side: int) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return how many grids of a side are held at once, and documents that fill them."""
+    whole = [[0, 0, 0], [side - 1] * 3]
+    mixed = {"box": whole, "of": ["red", "green"]}
+    holes = "noise(x/9,y/9,z/9) > 0.4"
+    found: dict[str, tuple[int, dict[str, Any]]] = {
+        "formulas, mixes and mirrors": (
+            1,
+            {
+                "build": [
+                    {"formula": holes, "of": {"red": 2, "blue": 1}},
+                    {**mixed, "only": "blue", "when": "hypot(x,y,z) > 30"},
+                    {"mirror": "x"},
+                ]
+            },
+        ),
+        "nothing but dust": (1, {"build": [{"formula": "rand(x,y,z) > 0.5", "of": ["red", "green"]}]}),
+        "textures": (
+            1,
+            {
+                "textures": {"wall": [{"when": holes, "of": ["red", "blue"]}, {"of": "green"}]},
+                "build": [{"box": whole, "of": "wall"}],
+            },
+        ),
+        "more than 255 materials": (
+            1,
+            {"build": [mixed, {"voxels": [[0, 0, 0]], "of": [f"#{i:06x}" for i in range(300)]}]},
+        ),
+        "no size": (1, {"size": None, "build": [mixed]}),
+        "a large part": (
+            2,
+            {
+                "parts": {"bulk": {"size": [side] * 3, "build": [mixed]}},
+                "build": [{"place": "bulk", "at": [[0, 0, 0]], "turn": 90, "when": holes}],
+            },
+        ),
+        "things scattered": (1, {"build": [mixed, {"scatter": ["blue"], "on": ["red"], "count": 50}]}),
     }
+    return {name: (grids, {"size": [side] * 3, **document}) for name, (grids, document) in found.items()}
+
+
+@pytest.mark.parametrize("name", list(large_documents(1)))
+def test_memory_stays_within_three_bytes_a_cell_and_one_slab(name: str) -> None:
+    grids, document = large_documents(BIG)[name]
     tracemalloc.start()
     try:
         build(document)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 3 * 256**3 + 48e6
+    assert peak < 3 * grids * BIG**3 + 12e6
+
+
+@pytest.mark.parametrize("cells", [1 << 10, 3001])
+def test_the_grid_does_not_depend_on_the_size_of_slabs(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, document in large_documents(40).values():
+        whole = build(document).grid
+        with monkeypatch.context() as changed:
+            changed.setattr(canvas, "_SLAB_CELLS", cells)
+            assert np.array_equal(build(document).grid.indices, whole.indices)
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the number of cells of every box that a step works on."""
+    cells = []
+    open_cells = canvas._open_cells
+
+    def counted(low: Any, high: Any) -> Any:
+        cells.append(int(np.prod(high - low + 1)))
+        return open_cells(low, high)
+
+    monkeypatch.setattr(canvas, "_open_cells", counted)
+    return cells
+
+
+AREA = [[8, 8, 8], [23, 15, 19]]
+CELLS_OF_AREA = 16 * 8 * 12
+
+
+@pytest.mark.parametrize(
+    ("step", "times"),
+    [
+        ({"box": AREA, "hollow": True}, 1),
+        ({"sphere": {"center": [15.5, 11.5, 13.5], "radius": [7.5, 3.5, 5.5]}}, 1),
+        ({"cylinder": {"base": [15.5, 11.5, 8], "radius": [7.5, 3.5], "height": 12}}, 1),
+        ({"roof": {"box": AREA}}, 1),
+        ({"pyramid": AREA}, 1),
+        ({"terrain": {"box": AREA}}, 2),  # the body, and its surface
+        ({"formula": "noise(x,y,z) > 0.2", "in": AREA}, 1),
+        ({"line": [[10, 12, 14], [21, 12, 14]], "width": 4}, 1),
+        ({"layers": [["a" * 16] * 8] * 12, "at": AREA[0], "key": {"a": "a"}}, 1),
+        ({"place": "bulk", "at": [AREA[0]], "turn": 180}, 1),
+        ({"scatter": ["bulk"], "area": [[8, 8], [8, 8]], "count": 1, "turn": False}, 1),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_no_step_works_on_more_cells_than_its_own_box(
+    step: dict[str, Any], times: int, worked: list[int]
+) -> None:
+    part = {"size": [16, 8, 12], "build": [{"voxels": [[8, 4, 0]], "of": "a"}]}
+    scene = made(
+        {"voxels": [[8, 8, 0]], "of": "b"},
+        {"of": "a", **step, "when": "x > 3", "only": ["air", "b"]},
+        size=(64, 64, 64),
+        parts={"bulk": part},
+    )
+    assert count(scene) > 0
+    assert 0 < sum(worked) <= times * CELLS_OF_AREA
+
+
+def test_a_large_formula_is_worked_out_slab_by_slab(worked: list[int]) -> None:
+    build({"size": [BIG] * 3, "build": [{"formula": "hypot(x-80, y-80, z-80) < 80", "of": "red"}]})
+    assert sum(worked) == BIG**3
+    assert max(worked) <= canvas._SLAB_CELLS
 
 
 def test_limits_can_be_changed() -> None:

@@ -63,6 +63,19 @@ def test_what_draws_and_asks_nothing_imports_nothing_heavy(args: list[str]) -> N
     assert done.stdout
 
 
+@pytest.mark.usefixtures("_needs_gl")
+def test_what_draws_imports_neither_the_composer_nor_what_shows_windows(folder: Path) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    script = (
+        "import sys; from voxgen.cli import run; run(sys.argv[1:]);"
+        "unwanted = ('voxgen.ask', 'voxgen.maker', 'httpx', 'pyvista', 'matplotlib', 'vtkmodules.all');"
+        "print(sorted(m for m in unwanted if m in sys.modules))"
+    )
+    command = [sys.executable, "-c", script, "render", "post.json", *LOOK, "--size", "64x48"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    assert done.stdout.decode().splitlines() == ["post.png", "[]"]
+
+
 def test_version_is_one_word_and_a_number() -> None:
     done = called("--version")
     assert done.stdout.decode().startswith("voxgen 0.")
@@ -317,18 +330,40 @@ def test_bad_input_is_one_line_with_its_exit_code(
     assert {p.name for p in folder.iterdir()} == {"post.json", "hello.txt"}
 
 
-def test_no_driver_is_said_before_anything_is_asked(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        driver, "probe", lambda: driver.Driver(None, "libEGL is missing; apt-get install libegl1")
-    )
+@pytest.fixture
+def _without_gl(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "libEGL is missing; apt-get install libegl1"
+    monkeypatch.setattr(driver, "probe", lambda: driver.Driver(None, missing))
+
+
+@pytest.mark.usefixtures("_without_gl")
+def test_no_driver_is_said_before_anything_is_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving(recorded(SMALL)) as server:
-        assert run(["a post", "--base-url", server.url, "--model", "m"]) == 5
+        model = ["--base-url", server.url, "--model", "m"]
+        assert run(["a post", "--renderer", "gl", *model]) == 5
+        assert run(["a post", "--renderer", "vulkan", *model]) == 2
         assert not server.requests
-    err = capsys.readouterr().err
-    assert one_line(err)
-    assert "apt-get install" in err
+    first, second = capsys.readouterr().err.splitlines()
+    assert one_line(f"{first}\n")
+    assert "apt-get install" in first
+    assert "vulkan" in second
+
+
+@pytest.mark.usefixtures("_without_gl")
+def test_without_a_driver_a_picture_comes_all_the_same_and_one_line_says_what_is_better(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("post.json").write_text(SMALL)
+    assert run(["render", "post.json", "--size", "64x48", *LOOK]) == 0
+    said = capsys.readouterr()
+    assert said.out == "post.png\n"
+    assert one_line(said.err)
+    assert "apt-get install" in said.err
+    assert run(["render", "post.json", "--size", "64x48", "--renderer", "soft", "-o", "b.png", *LOOK]) == 0
+    assert capsys.readouterr().err == ""
+    assert Path("post.png").read_bytes() == Path("b.png").read_bytes()
+    assert run(["export", "post.json", "c.png", "--renderer", "gl"]) == 5
+    assert run(["gallery", "."]) == 5  # its pictures are OpenGL's
 
 
 def test_a_bug_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -532,3 +567,33 @@ def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFi
 def test_the_same_machine_code_runs_as_a_module() -> None:
     assert called("prompt", "").returncode == 2
     assert os.linesep.encode() in called("prompt", "a pond").stdout
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal, or that it is none."""
+
+    def __init__(self, *, shows: bool) -> None:
+        super().__init__()
+        self.shows = shows
+
+    def isatty(self) -> bool:
+        return self.shows
+
+
+@pytest.mark.usefixtures("_needs_gl")
+@pytest.mark.parametrize("shows", [True, False])
+def test_several_pictures_come_from_one_process_with_a_bar_on_a_terminal_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, shows: bool
+) -> None:
+    names = ["a.json", "b.json", "broken.json"]
+    for name in names:
+        (folder / name).write_text(SMALL if name != "broken.json" else "no scene", encoding="utf-8")
+    stderr = Terminal(shows=shows)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert run(["render", *names, *LOOK, "--size", "64x48"]) == 4
+    assert (folder / "a.png").exists()
+    assert (folder / "b.png").exists()
+    said = stderr.getvalue()
+    assert ("render" in said and "b.json" in said and "100%" in said) == shows
+    assert "voxgen: broken.json" in said
+    assert shows or said.count("\n") == 1

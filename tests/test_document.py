@@ -20,6 +20,7 @@ from voxgen.language.document import (
     read_view,
     remarks,
 )
+from voxgen.language.remarks import components, solid_runs
 from voxgen.scene import AIR, Light, Material, Repair, View, VoxelGrid
 
 REPLIES = sorted((Path(__file__).parents[2] / "shared" / "replies").glob("*.txt"))
@@ -704,6 +705,18 @@ def test_pieces_are_counted_like_a_flood_fill_does(cells: set[tuple[int, int, in
     assert not expected or f"{expected} voxel" in said
 
 
+def test_pieces_are_told_apart_in_the_far_corner_of_the_largest_grids() -> None:
+    runs = [[0, 0, 0, 9], [2000, 2047, 1500, 2040], [2001, 2046, 3, 9], [2001, 2047, 1000, 1499]]
+    assert components(np.array(runs, np.int32)).tolist() == [0, 1, 2, 1]
+
+
+def test_dust_is_not_kept_as_runs() -> None:
+    dust = VoxelGrid(np.tile(np.array([1, 0, 2, 0], np.uint8), (800, 800, 1)), (AIR, AIR, AIR))
+    runs, tops = solid_runs(dust)
+    assert runs is None
+    assert tops.tolist() == [0, 640_000, 640_000]
+
+
 # --------------------------------------------------------------------------- anything
 
 WORDS = sorted({*STEPS, *COMMON, *(o for options in STEPS.values() for o in options)})
@@ -806,3 +819,13 @@ def test_a_misspelt_build_is_built_and_warned_about(key: str) -> None:
     mended, repairs = mend({"size": [2, 2, 2], key: steps, "pallete": {"red": "#ff0000"}})
     assert mended == {"size": [2, 2, 2], "build": steps, "palette": {"red": "#ff0000"}}
     assert [r.level for r in repairs] == ["warn", "warn"]
+
+
+def test_colour_names_are_known_after_a_picture_was_drawn_on_one_of_them() -> None:
+    from PIL import ImageColor
+
+    from voxgen.language import palette
+
+    palette._names.cache_clear()
+    ImageColor.getrgb("tomato")  # Pillow then keeps it in another form
+    assert palette.read_color("tomato") == palette.read_color("#ff6347")

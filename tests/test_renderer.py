@@ -265,7 +265,7 @@ def test_a_picture_in_tiles_is_the_same_picture(monkeypatch: pytest.MonkeyPatch)
 
 @needs_driver
 def test_a_bake_of_the_visible_faces_equals_a_bake_of_all() -> None:
-    from voxgen.picture.lightmap import SOFT, SUN, lattice
+    from voxgen.picture.lattice import SOFT, SUN, lattice
     from voxgen.picture.stage import Stage
 
     stage = Stage(scene_of(village(), "night"), None, None, SMALL)
@@ -369,13 +369,15 @@ def test_without_any_driver_one_line_tells_what_to_install(monkeypatch: pytest.M
         assert "apt-get install" in line
         assert "\n" not in line
         with pytest.raises(RenderError, match="libEGL"):
-            draw(slab(1, 1, 1))
+            draw(slab(1, 1, 1), renderer="gl")
+        assert renderer.choose("auto") == ("soft", line)
+        assert draw(slab(1, 1, 1), quality="draft").max() > 100
     finally:
         driver.probe.cache_clear()
 
 
 def test_an_empty_scene_is_refused() -> None:
-    with pytest.raises(RenderError, match="empty" if renderer.probe() is None else "."):
+    with pytest.raises(RenderError, match="empty"):
         draw(slab(3, 3, 3, of=0))
 
 
@@ -389,8 +391,6 @@ def test_an_empty_scene_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_in_one_line(options: dict[str, Any]) -> None:
-    if "light" in options and renderer.probe() is not None:
-        pytest.skip(str(renderer.probe()))
     with pytest.raises(UsageError) as caught:
         draw(slab(1, 1, 1), **options)
     assert "\n" not in str(caught.value)
@@ -583,3 +583,23 @@ def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
     assert len(stage.faces) > 500
     assert np.array_equal(stage.visible(2), whole)
     stage.close()
+
+
+@needs_driver
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_drawing_again_takes_no_more_memory() -> None:
+    from voxgen.picture import screen
+
+    def held() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    frame = screen.Screen(1024, 512)  # 8 MB a picture
+    corners = np.array([[[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]])
+    actor = screen.paint(screen.quads(corners, np.zeros((1, 4, 2))), "", "vec4(at, 0.0, 1.0)", {})
+    for _ in range(3):
+        frame.shoot([actor])
+    before = held()
+    for _ in range(8):
+        frame.shoot([actor])
+    frame.close()
+    assert held() - before < 24 << 20

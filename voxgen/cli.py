@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from voxgen import __version__
-from voxgen.errors import FileError, RenderError, ReplyError, UsageError, VoxgenError
+from voxgen.errors import FileError, ReplyError, UsageError, VoxgenError
 
 if TYPE_CHECKING:
     from voxgen.language.builder import Limits
@@ -27,7 +27,7 @@ _EPILOG = (
     "Settings: flag, then environment (VOXGEN_MODEL, VOXGEN_BASE_URL, VOXGEN_API_KEY, each provider's own "
     "key variable), then default. Without any key or local server the built-in composer answers, offline. "
     "Exit codes: 0 done, repairs included; 1 a bug; 2 usage; 3 model or network; 4 nothing to draw in the "
-    "reply; 5 no picture possible on this machine; 6 files; 130 Ctrl-C."
+    "reply; 5 OpenGL was asked for and does not work here; 6 files; 130 Ctrl-C."
 )
 
 
@@ -96,6 +96,9 @@ Light = Annotated[
     str | None, typer.Option(help="day, sunset, night, overcast or studio; the scene's own if not given.")
 ]
 Quality = Annotated[str, typer.Option(help="draft, good or best.")]
+Renderer = Annotated[
+    str, typer.Option(help="auto, gl or soft: with OpenGL where it works, or in plain numpy on any machine.")
+]
 Style = Annotated[str, typer.Option(help="clean, bevel, edges, pixel or tilt-shift.")]
 Background = Annotated[
     str | None,
@@ -117,7 +120,7 @@ ModelName = Annotated[
 ]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Any OpenAI-compatible endpoint.")]
 GridSize = Annotated[str | None, typer.Option("--size", help="small, medium, large or cells as 128x128x96.")]
-Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background
+Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background, renderer
 LimitList = Annotated[
     list[str] | None,
     typer.Option(
@@ -146,6 +149,7 @@ def make(
     style: Style = "clean",
     background: Background = None,
     views: Views = None,
+    renderer: Renderer = "auto",
     seed: Seed = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
@@ -172,8 +176,8 @@ def make(
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
-        _check_screen()  # before a model is paid
-        _check_look(look, pixels, views)
+        _check_look(look, pixels, views)  # before a model is paid
+        look["renderer"] = _choose(renderer, say)
     with _progress(quiet, watch) as (on_text, on_reasoning):
         scene = maker.make(
             _stdin_text() if prompt == "-" else _printable(prompt),
@@ -206,6 +210,7 @@ def edit(
     quality: Quality = "good",
     style: Style = "clean",
     background: Background = None,
+    renderer: Renderer = "auto",
     model: ModelName = None,
     base_url: BaseUrl = None,
     max_cost: MaxCost = None,
@@ -233,8 +238,8 @@ def edit(
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
-        _check_screen()
         _check_look(look, pixels, None)
+        look["renderer"] = _choose(renderer, say)
     named = output is not None and str(output) != "-"
     with _progress(quiet, built=False) as (on_text, on_reasoning):
         scene = maker.edit(
@@ -303,6 +308,7 @@ def render(
     background: Background = None,
     views: Views = None,
     show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -315,8 +321,8 @@ def render(
     pixels = _pixels(size)
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
-    _check_screen()
     _check_look(look, pixels, views)
+    look["renderer"] = _choose("gl" if show else renderer, say)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
 
@@ -327,11 +333,12 @@ def render(
             _show(scene, look, quiet)
             return _repaired(scene)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, look, views, quiet)
+        _draw(scene, target, pixels, look, views, quiet or len(sources) > 1)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
-    _strictly(strict, _each(sources, draw))
+    with _bar(sources, "render", quiet) as bar:
+        _strictly(strict, _each(bar, draw))
 
 
 @app.command()
@@ -386,6 +393,7 @@ def export(
             metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
         ),
     ],
+    renderer: Renderer = "auto",
     limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -405,8 +413,8 @@ def export(
         sys.stdout.buffer.write(files.text.write(scene))
         return
     if target.suffix.lower() == ".png":
-        _check_screen()
-        _draw(scene, target, (1280, 960), {}, None, quiet)
+        look = {"renderer": _choose(renderer, say)}
+        _draw(scene, target, (1280, 960), look, None, quiet)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -444,16 +452,10 @@ def gallery(
     """Redraw every picture of a gallery and its index, or check them."""
     from voxgen import gallery as galleries
 
-    _check_screen()
+    _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
     differing = []
-    with typer.progressbar(
-        names,
-        label="gallery",
-        file=sys.stderr,
-        hidden=quiet or not sys.stderr.isatty(),
-        item_show_func=lambda n: n,
-    ) as bar:
+    with _bar(names, "gallery", quiet) as bar:
         for name in bar:
             if not galleries.redraw(folder, name, check_only):
                 differing.append(name)
@@ -518,7 +520,7 @@ def _stem(output: Path | None, prompt: str) -> Path | None:
 
 def _target(output: Path | None, source: Path, ending: str) -> Path:
     """Return where the picture of a source goes: as told, else a free name in the current folder."""
-    from voxgen import maker
+    from voxgen import files
 
     if output is not None and not output.is_dir():
         if str(output) != "-" and output.suffix.lower() != ending:
@@ -527,7 +529,7 @@ def _target(output: Path | None, source: Path, ending: str) -> Path:
             )
         return output
     stem = "scene" if str(source) == "-" else source.name.split(".")[0] or "scene"
-    return maker.free_path((output or Path()) / f"{stem}{ending}")
+    return files.free_path((output or Path()) / f"{stem}{ending}")
 
 
 def _stdin_text() -> str:
@@ -564,12 +566,14 @@ def _check_output(output: Path | None, as_json: bool) -> None:
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
 
 
-def _check_screen() -> None:
-    from voxgen.picture import driver
+def _choose(renderer: str, say: Callable[[str], None]) -> str:
+    """Return what will draw, gl or soft; say in one line where it could be better."""
+    from voxgen.picture import renderer as renderers
 
-    missing = driver.probe().missing
+    chosen, missing = renderers.choose(renderer)
     if missing:
-        raise RenderError("no picture can be drawn on this machine", missing)
+        say(f"drawing without OpenGL, slower and a little plainer: {missing}")
+    return chosen
 
 
 def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
@@ -609,9 +613,6 @@ def _draw(
 
 
 def _show(scene: Scene, look: Look, quiet: bool) -> None:
-    from voxgen.picture import renderer
-
-    renderer.start()  # before PyVista is imported
     from voxgen.picture import window
 
     window.check_display()
@@ -682,6 +683,7 @@ def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> di
 
 def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
     """Print a result on stdout: one line of JSON, or the paths that were written."""
+    _clear_line()
     if as_json:
         typer.echo(json.dumps(done, ensure_ascii=False))
     elif not silent:
@@ -708,20 +710,28 @@ def _repaired(scene: Scene) -> int:
     return sum(repair.level != "info" and repair.path != "$" for repair in scene.repairs)
 
 
-def _each(sources: Sequence[Path], do: Callable[[Path], int]) -> int:
+def _each(sources: Iterable[Path], do: Callable[[Path], int]) -> int:
     """Do one file after the other, past those that fail; end with the code of the first failure."""
     total, first = 0, None
     for source in sources:
         try:
             total += do(source)
         except VoxgenError as error:
-            if len(sources) == 1:
-                raise
             _failed(_line(error), error.exit_code)
             first = first or error
     if first is not None:
         raise typer.Exit(first.exit_code)
     return total
+
+
+def _bar(items: Sequence[Any], label: str, quiet: bool) -> Any:
+    """Show on a terminal how many of several pictures are drawn: a context that gives the items."""
+    hidden = quiet or len(items) == 1 or not sys.stderr.isatty()
+    return typer.progressbar(items, label=label, file=sys.stderr, hidden=hidden, item_show_func=_shown)
+
+
+def _shown(item: Any) -> str | None:
+    return None if item is None else str(item)
 
 
 def _line(error: VoxgenError) -> str:
@@ -763,9 +773,11 @@ def _clear_line() -> None:
 @contextmanager
 def _busy(what: str, quiet: bool) -> Iterator[None]:
     """Show on a terminal what takes a moment."""
-    if sys.stderr.isatty() and not quiet:
-        sys.stderr.write(f"\r\x1b[K{what} …")
-        sys.stderr.flush()
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(f"\r\x1b[K{what} …")
+    sys.stderr.flush()
     try:
         yield
     finally:

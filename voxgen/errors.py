@@ -4,7 +4,7 @@
     ├── UsageError   2   the command line or an argument makes no sense
     ├── ModelError   3   key, network, rate limit, refusal: holds what the server said
     ├── ReplyError   4   nothing in the reply can be drawn (the reply is on disk)
-    ├── RenderError  5   no picture can be made on this machine
+    ├── RenderError  5   nothing to draw, or OpenGL was asked for and does not work
     └── FileError    6   a file cannot be read or written
 
 0 is success, repairs included; 1 is a bug in voxgen; 130 is Ctrl-C.
@@ -52,7 +52,7 @@ class ReplyError(VoxgenError):
 
 
 class RenderError(VoxgenError):
-    """No picture can be made on this machine."""
+    """Nothing to draw, or OpenGL was asked for and does not work on this machine."""
 
     exit_code = 5
 

@@ -20,11 +20,11 @@ from voxgen.language.builder import Limits, build
 from voxgen.language.document import mend
 from voxgen.language.reader import read
 from voxgen.language.reply import parse
-from voxgen.names import free_path, free_stem, slug, with_ending
+from voxgen.names import free_stem, slug, with_ending
 from voxgen.scene import BUILT_IN, Scene
 from voxgen.score import empty_layers, lost_steps, score
 
-__all__ = ["edit", "edit_prompt", "free_path", "free_stem", "make", "slug", "undo"]
+__all__ = ["edit", "edit_prompt", "free_stem", "make", "slug", "undo"]
 
 MOST_SAMPLES = 16
 _MANY_LOST = 0.2  # of the steps: more, and the model is asked once more

@@ -11,7 +11,7 @@ from typing import IO
 from voxgen import files
 from voxgen.errors import FileError
 
-__all__ = ["claim", "free_path", "free_stem", "opened", "slug", "with_ending"]
+__all__ = ["claim", "free_stem", "opened", "slug", "with_ending"]
 
 _LENGTH = 60  # bytes of a name made of a prompt
 _ENDINGS = (".json", ".png", ".reply.txt", ".reply-2.txt", ".sample-1.reply.txt")
@@ -41,15 +41,6 @@ def free_stem(stem: Path) -> Path:
     while any(os.path.lexists(with_ending(candidate, ending)) for ending in _ENDINGS):
         n += 1
         candidate = stem.with_name(f"{stem.name}-{n}")
-    return candidate
-
-
-def free_path(path: Path) -> Path:
-    """Return the path, or the first of name-2, name-3 … that is not taken."""
-    candidate, n = path, 1
-    while candidate.exists():
-        n += 1
-        candidate = path.with_name(f"{path.stem}-{n}{path.suffix}")
     return candidate
 
 

@@ -28,6 +28,19 @@ class Material:
     metal: float = 0.0  # 0 matt .. 1 mirror-like
 
 
+def occupied(indices: Indices) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the low and high corner, (3,) both included, of what is not 0 in (X, Y, Z); of nothing, zeros.
+
+    Reads the grid twice and takes no mask of it, which would be as large.
+    """
+    columns = np.bitwise_or.reduce(indices, axis=0)
+    lines = np.bitwise_or.reduce(indices, axis=(1, 2)), columns.any(axis=1), columns.any(axis=0)
+    filled = [np.flatnonzero(line) for line in lines]
+    if not len(filled[0]):
+        return np.zeros(3, np.intp), np.zeros(3, np.intp)
+    return np.array([f[0] for f in filled]), np.array([f[-1] for f in filled])
+
+
 AIR = Material("air", (0, 0, 0), opacity=0.0)
 
 
@@ -63,13 +76,7 @@ class VoxelGrid:
 
         A grid of air only gives low = high = 0. Both are (3,) integers.
         """
-        solid = self.indices != 0
-        low, high = np.zeros(3, np.intp), np.zeros(3, np.intp)
-        for axis in range(3):
-            filled = np.flatnonzero(solid.any(axis=tuple(a for a in range(3) if a != axis)))
-            if len(filled):
-                low[axis], high[axis] = filled[0], filled[-1]
-        return low, high
+        return occupied(self.indices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

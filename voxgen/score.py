@@ -10,7 +10,7 @@ import numpy as np
 
 from voxgen.errors import ReplyError
 from voxgen.language.document import mend
-from voxgen.language.remarks import MAX_RUNS, components, solid_runs
+from voxgen.language.remarks import components, solid_runs
 from voxgen.preview import look
 from voxgen.scene import Repair, Scene, VoxelGrid
 
@@ -112,8 +112,8 @@ def _detail(grid: VoxelGrid, azimuth: float) -> tuple[float, int, float]:
 
 def _connected(grid: VoxelGrid) -> float:
     """Return the share of voxels that are no loose piece; a cloud of dust counts as none."""
-    runs = solid_runs(grid)
-    if not 0 < len(runs) <= MAX_RUNS:
+    runs, _ = solid_runs(grid)
+    if runs is None or not len(runs):
         return 0.0
     labels = components(runs)
     heights = runs[:, 3] - runs[:, 2] + 1

@@ -91,3 +91,12 @@ def reason(error: OSError) -> str:
 def _title(path: Path) -> str:
     stem: Any = path.name.split(".")[0].replace("-", " ").replace("_", " ").strip()
     return str(stem[:1].upper() + stem[1:])
+
+
+def free_path(path: Path) -> Path:
+    """Return the path, or the first of name-2, name-3 … that is not taken."""
+    candidate, n = path, 1
+    while candidate.exists():
+        n += 1
+        candidate = path.with_name(f"{path.stem}-{n}{path.suffix}")
+    return candidate

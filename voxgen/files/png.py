@@ -13,7 +13,7 @@ from voxgen import __version__
 from voxgen.errors import FileError
 from voxgen.scene import Scene
 
-_LEVEL = 4  # of zlib: a third of the time of the usual 6 for 3 % more bytes
+_LEVEL = 4  # of zlib; of a large picture 1 saves 18 ms more for 14 % more bytes, 6 costs 55 ms for 5 % less
 
 
 def encode(image: NDArray[np.uint8], scene: Scene | None = None) -> bytes:

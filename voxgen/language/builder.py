@@ -538,8 +538,9 @@ class _Builder:
         self.steps(canvas, steps, scope)
         grid, corner = canvas.cropped()
         before = np.maximum(corner, 0)  # the part's own box starts at 0, or below if it draws there
-        padded: Indices = np.pad(grid, [(int(n), 0) for n in before])  # type: ignore[assignment]
-        return padded, np.minimum(corner, 0)
+        if before.any():
+            grid = np.pad(grid, [(int(n), 0) for n in before])  # type: ignore[assignment]
+        return grid, np.minimum(corner, 0)
 
     def scatter(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
         """Drop things on the surface: free columns are tried in the order of a hash until enough stand."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.language.shapes import Floats, Mask, Shape
-from voxgen.scene import Indices
+from voxgen.scene import Indices, occupied
 
 
 class Chooser(NamedTuple):
@@ -51,13 +51,8 @@ class Canvas:
         low, high = np.maximum(shape.low, self.low), np.minimum(shape.high, self.high)
         if (low > high).any():
             return
-        work = (
-            shape.work
-            + (0 if isinstance(choice, int) else choice.work)
-            + (self.when.work if self.when else 0)
-        )
-        for start, stop in _slabs(low, high, work):
-            self.check_time()
+        work = shape.work + (0 if isinstance(choice, int) else choice.work)
+        for start, stop in self._slabs(low, high, work):
             cells = _open_cells(start, stop)
             mask = shape.inside(*cells) if shape.inside is not None else None
             _write(self._region(start, stop), self._filtered(mask, start, stop, cells), choice, cells)
@@ -77,24 +72,23 @@ class Canvas:
 
     def stamp(self, part: Indices, at: Cell, materials: int) -> None:
         """Copy the cells of a part that are not air, its low corner at `at`."""
-        self.check_time()
         self._widen(materials)
         low, high = np.maximum(at, self.low), np.minimum(at + np.array(part.shape) - 1, self.high)
         if (low > high).any():
             return
-        source = part[tuple(slice(a, b + 1) for a, b in zip(low - at, high - at, strict=True))]
-        mask = self._filtered(source != 0, low, high, _open_cells(low, high))
-        np.copyto(self._region(low, high), source, where=True if mask is None else mask, casting="unsafe")
+        for start, stop in self._slabs(low, high):
+            source = part[tuple(map(slice, start - at, stop - at + 1))]
+            mask = self._filtered(source != 0, start, stop, _open_cells(start, stop))
+            np.copyto(self._region(start, stop), source, where=mask, casting="unsafe")
 
     def mirror(self, axis: int, materials: int) -> None:
         """Copy what stands to the other half, where that is empty."""
         self._widen(materials)
         flipped = np.flip(self.grid, axis)
-        for start, stop in _slabs(self.low, self.high, 1):  # no copy of the whole grid
-            self.check_time()
+        for start, stop in self._slabs(self.low, self.high):
             here, source = self._region(start, stop), self._region(start, stop, flipped)
             mask = self._filtered(here == 0, start, stop, _open_cells(start, stop))
-            np.copyto(here, source, where=True if mask is None else mask)
+            np.copyto(here, source, where=mask)
 
     def check_time(self) -> None:
         """Raise TimeoutError once the deadline has passed."""
@@ -111,14 +105,15 @@ class Canvas:
 
     def cropped(self) -> tuple[Indices, Cell]:
         """Return the occupied part of the grid and its low corner; one empty cell if there is none."""
-        solid = self.grid != 0
-        ranges = []
-        for axis in range(3):
-            filled = np.flatnonzero(solid.any(axis=tuple(a for a in range(3) if a != axis)))
-            ranges.append((int(filled[0]), int(filled[-1]) + 1) if len(filled) else (0, 1))
-        (x0, x1), (y0, y1), (z0, z1) = ranges
-        part: Indices = self.grid[x0:x1, y0:y1, z0:z1].copy()
-        return part, self.low + np.array([r[0] for r in ranges])
+        low, high = occupied(self.grid)
+        part: Any = np.ascontiguousarray(self.grid[tuple(map(slice, low, high + 1))])
+        return part, self.low + low
+
+    def _slabs(self, low: Cell, high: Cell, work: int = 1) -> Iterator[tuple[Cell, Cell]]:
+        """Cut a box into slabs that are cheap to evaluate, and look at the clock before each."""
+        for slab in _slabs(low, high, work + (self.when.work if self.when else 0)):
+            self.check_time()
+            yield slab
 
     def _widen(self, materials: int) -> None:
         """Use two bytes a cell once the palette needs them, and forbid "only" what came after it."""

@@ -202,10 +202,11 @@ def _object_color(value: dict[Any, Any]) -> tuple[Color, float] | None:
 
 
 @lru_cache(maxsize=1)
-def _names() -> dict[str, str]:
+def _names() -> dict[str, Color]:
     from PIL import ImageColor
 
-    return {k: v for k, v in ImageColor.colormap.items() if isinstance(v, str)}
+    colors = {name: ImageColor.getrgb(name) for name in list(ImageColor.colormap)}
+    return {name: (color[0], color[1], color[2]) for name, color in colors.items()}
 
 
 def is_css_name(name: str) -> bool:
@@ -215,11 +216,7 @@ def is_css_name(name: str) -> bool:
 
 def _named_color(name: str) -> Color | None:
     """Return the colour of a CSS name, grey spelled either way."""
-    found = _names().get(name)
-    if found is None:
-        return None
-    red, green, blue = bytes.fromhex(found[1:7])
-    return red, green, blue
+    return _names().get(name)
 
 
 def _word_color(word: str, words: Mapping[str, str]) -> Color | None:

@@ -12,7 +12,7 @@ __all__ = ["remarks"]
 _MOST = 0.95  # of one colour is as good as all
 MAX_RUNS = 500_000  # of solid cells: more take seconds to join into pieces
 
-Runs = NDArray[np.int64]  # (n, 4): x, y, first z, last z of solid cells above each other
+Runs = NDArray[np.int32]  # (n, 4): x, y, first z, last z of solid cells above each other
 
 
 def remarks(grid: VoxelGrid) -> list[Repair]:
@@ -27,18 +27,16 @@ def remarks(grid: VoxelGrid) -> list[Repair]:
         return [Repair("$", "the scene is empty", "there is nothing to draw", "loss")]
     if count == 1:
         return [Repair("$", "the scene is a single voxel", "drew it", "loss")]
-    runs = solid_runs(grid)
-    return [*_one_color(grid, runs, count), *(_floating(runs) if len(runs) <= MAX_RUNS else [])]
+    runs, tops = solid_runs(grid)
+    return [*_one_color(grid, tops, count), *(_floating(runs) if runs is not None else [])]
 
 
-def _one_color(grid: VoxelGrid, runs: Runs, count: int) -> list[Repair]:
+def _one_color(grid: VoxelGrid, tops: NDArray[np.int64], count: int) -> list[Repair]:
     """Remark on one material for nearly everything, inside and on top."""
-    tops = grid.indices[runs[:, 0], runs[:, 1], runs[:, 3]]
-    shares = np.bincount(tops, minlength=len(grid.palette))
-    most = int(shares.argmax())
-    if shares[most] < _MOST * len(tops):
+    most = int(tops.argmax())
+    if tops[most] < _MOST * tops.sum():
         return []
-    share = int(np.count_nonzero(grid.indices == most)) / count
+    share = sum(int(np.count_nonzero(cells == most)) for cells in grid.indices) / count
     if share < _MOST:
         return []
     name = grid.palette[most].name
@@ -67,11 +65,15 @@ def _floating(runs: Runs) -> list[Repair]:
     return [Repair("$", problem, "kept as they are" if len(pieces) > 1 else "kept as it is", "info")]
 
 
-def solid_runs(grid: VoxelGrid) -> Runs:
-    """Return the runs of solid cells along z as (n, 4) rows x, y, first z, last z, sorted."""
+def solid_runs(grid: VoxelGrid) -> tuple[Runs | None, NDArray[np.int64]]:
+    """Return the runs of solid cells along z, sorted, and how often each material tops one: (materials,).
+
+    The runs are (n, 4) rows x, y, first z, last z; None for more than MAX_RUNS, which would take memory.
+    """
     _, wide, tall = grid.size
     slab = np.zeros((wide, tall + 1), bool)  # one cell of air parts the columns
-    found = []
+    tops = np.zeros(len(grid.palette), np.int64)
+    found, count = [], 0
     for x, cells in enumerate(grid.indices):
         np.not_equal(cells, 0, out=slab[:, :tall])
         flat = slab.ravel()
@@ -79,9 +81,12 @@ def solid_runs(grid: VoxelGrid) -> Runs:
         if flat[0]:
             change = np.concatenate([[0], change])
         y, low = np.divmod(change[0::2], tall + 1)
-        found.append(np.stack([np.full(len(y), x), y, low, low + (change[1::2] - change[0::2]) - 1], axis=1))
-    runs: Runs = np.concatenate(found)
-    return runs
+        high = low + (change[1::2] - change[0::2]) - 1
+        tops += np.bincount(cells[y, high], minlength=len(tops))
+        count += len(y)
+        if count <= MAX_RUNS:
+            found.append(np.stack([np.full(len(y), x), y, low, high], axis=1).astype(np.int32))
+    return (np.concatenate(found) if count <= MAX_RUNS else None), tops
 
 
 def components(runs: Runs) -> NDArray[np.int64]:
@@ -111,8 +116,10 @@ def components(runs: Runs) -> NDArray[np.int64]:
 
 def _touching(runs: Runs) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the pairs of runs in neighbouring columns whose cells touch, each pair once."""
-    x, y, low, high = runs.T.astype(np.int32)
+    x, y, low, high = runs.T
     wide, tall = int(y.max()) + 3, int(high.max()) + 4
+    if (int(x.max()) + 3) * wide * tall >= 1 << 31:  # cells as large as this are numbered in 64 bits
+        x, y, low, high = runs.T.astype(np.int64)
     column = x * wide + y
     starts, ends = column * tall + low, column * tall + high
     firsts, seconds = [], []

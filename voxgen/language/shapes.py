@@ -209,14 +209,8 @@ def drawing(codes: NDArray[np.uint8], at: tuple[int, int, int]) -> tuple[Shape, 
 
 def picture(codes: NDArray[np.uint8], code: int, at: tuple[int, int, int]) -> Shape:
     """Return the cells of a small (X, Y, Z) array of codes, its low corner at `at`, that hold `code`."""
-
-    def inside(x: Floats, y: Floats, z: Floats) -> Mask:
-        i, j, k = (np.asarray(c - o).astype(np.intp) for c, o in zip((x, y, z), at, strict=True))
-        held: Mask = codes[i, j, k] == code
-        return held
-
-    high = (at[0] + codes.shape[0] - 1, at[1] + codes.shape[1] - 1, at[2] + codes.shape[2] - 1)
-    return Shape(at, high, inside)
+    shape, held = drawing(codes, at)
+    return Shape(shape.low, shape.high, lambda x, y, z: held(x, y, z) == code)
 
 
 # --------------------------------------------------------------------------- lines

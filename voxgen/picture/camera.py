@@ -56,6 +56,23 @@ class Camera:
         y = offset @ self.up / scale
         return np.stack([x, y, depth], axis=-1)
 
+    def project_each(self, points: NDArray[Any]) -> Floats:
+        """Project as `project` does, and bit for bit alike wherever a point stands in the array."""
+        offset = points - self.eye
+        x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
+        along = [x * v[0] + y * v[1] + z * v[2] for v in (self.right, self.up, -self.back)]
+        scale = self.half if self.parallel else self.half * along[2]
+        return np.stack([along[0] / (scale * self.aspect), along[1] / scale, along[2]], axis=-1)
+
+    def rays(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return where the rays through points of the frame start and which way they go: (n, 3) each."""
+        aside = (x * (self.half * self.aspect))[:, None] * self.right + (y * self.half)[:, None] * self.up
+        if self.parallel:
+            start, way = self.eye + aside, np.broadcast_to(-self.back, aside.shape)
+        else:
+            start, way = np.broadcast_to(self.eye, aside.shape), aside - self.back
+        return start.astype(np.float32), way.astype(np.float32)
+
     def projection(self, window: tuple[float, float, float, float] = (-1, 1, -1, 1)) -> Floats:
         """Return the OpenGL projection matrix (4, 4) of part of the frame: left, right, bottom, top."""
         left, right, bottom, top = window

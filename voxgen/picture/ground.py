@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.picture.camera import Camera
-from voxgen.picture.lightmap import SOFT, SUN, Baker, Floats, Volume
+from voxgen.picture.lattice import SOFT, SUN, Floats
 from voxgen.picture.quality import Quality
 from voxgen.picture.sky import Sky
+
+if TYPE_CHECKING:
+    from voxgen.picture.lightmap import Baker, Volume
+    from voxgen.picture.radiosity import Room
 
 SOFT_SIDE, SOFT_SAMPLES = 96, 40  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl
@@ -35,7 +40,12 @@ class Ground:
 
 
 def bake_ground(
-    baker: Baker, volume: Volume, camera: Camera | None, sky: Sky, side: int, quality: Quality
+    baker: Baker | Room,
+    volume: Volume | Room,
+    camera: Camera | None,
+    sky: Sky,
+    side: int,
+    quality: Quality,
 ) -> Ground:
     """Trace the light on the ground around a scene, or only what a camera sees of it.
 
@@ -59,8 +69,8 @@ def bake_ground(
 
 
 def _baked(
-    baker: Baker,
-    volume: Volume,
+    baker: Baker | Room,
+    volume: Volume | Room,
     camera: Camera | None,
     center: NDArray[np.float64],
     reach: float,
@@ -85,7 +95,7 @@ def _baked(
     return _filled(light.reshape(side, side, 3), ~covered)
 
 
-def _covered(volume: Volume, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which columns (x, y) an opaque voxel of the lowest layer stands on: (len(y), len(x))."""
     nx, ny = volume.shape[:2]
     inside = ((x >= 0) & (x < nx))[None, :] & ((y >= 0) & (y < ny))[:, None]

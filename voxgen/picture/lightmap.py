@@ -8,13 +8,25 @@ light whether the visible faces are baked or all of them.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from vtkmodules.vtkRenderingCore import vtkTexture
 
 from voxgen.errors import RenderError
+from voxgen.picture.lattice import (
+    ALBEDO,
+    FREE,
+    SOFT,
+    SUN,
+    SUN_MAP,
+    Floats,
+    facing,
+    free_space,
+    glowing,
+    lattice,
+    resampled,
+    smoothed,
+)  # fmt: skip
 from voxgen.picture.mesher import CORNERS, TANGENTS, Faces
 from voxgen.picture.quality import Quality
 from voxgen.picture.screen import LIMIT, Screen, Uniforms, paint, quads, refill, set_uniforms, shader, texture
@@ -22,14 +34,9 @@ from voxgen.picture.sky import Sky
 from voxgen.picture.tone import to_linear
 from voxgen.scene import Indices, Material
 
-Floats = NDArray[np.float32]
-
-FREE = 16  # as in grid.glsl
 LAMPS = 4096  # entries of the lamp table
 TILE = (1024, 256)  # points per draw
 SAMPLES_PER_DRAW = 16  # of a full tile: keeps one draw short, for drivers that stop long ones
-ALBEDO = 0.92  # what the whitest paint throws back
-SUN, SOFT, SUN_MAP = 0, 1, 2  # kinds of light, as in bake.glsl
 
 
 class Volume:
@@ -42,7 +49,7 @@ class Volume:
         self.shape = indices.shape
         colors = to_linear(np.array([m.color for m in palette], np.float64) / 255)
         self.albedo = (colors * ALBEDO).astype(np.float32)  # (materials, 3)
-        self.shown, self.emission = _glowing(colors, palette, faces, sky)
+        self.shown, self.emission = glowing(colors, palette, faces, sky)
         self.opacity = np.array([np.clip(m.opacity, 0, 1) for m in palette], np.float32)
         self.metal = np.array([np.clip(m.metal, 0, 1) for m in palette], np.float32)
         self.base = self.opacity[indices[:, :, 0]] >= 1  # (X, Y): what the scene stands on
@@ -66,21 +73,6 @@ class Volume:
             "lamp_every": sky.lamp_every,
             **sun_map,
         }  # fmt: skip
-
-
-def _glowing(
-    colors: NDArray[np.float64], palette: tuple[Material, ...], faces: Faces, sky: Sky
-) -> tuple[Floats, Floats]:
-    """How bright lamps are shown (exposed radiance), and what they emit (radiance); each (materials, 3).
-
-    A lamp is shown no brighter than keeps its colour; the light that it casts is much stronger, but less
-    so where much glows, as if the eye adapted.
-    """
-    glow = np.array([np.clip(m.glow, 0, 8) for m in palette], np.float64)
-    shown = colors * (1.5 * (1 - np.exp(-1.2 * glow)))[:, None]
-    share = float((glow * colors.max(axis=1))[faces.material].mean()) if len(faces) else 0.0
-    emission = colors * (glow * sky.glow / sky.exposure / (1 + 14 * share))[:, None]
-    return shown.astype(np.float32), emission.astype(np.float32)
 
 
 def _sun_map_plan(shape: tuple[int, ...], sky: Sky) -> tuple[Floats, Uniforms]:
@@ -126,47 +118,6 @@ def _grid_image(indices: Indices, opacity: Floats) -> tuple[NDArray[np.uint8], i
         if wide:
             image[z >> log2, z & (columns - 1), ..., 1] = code >> 8
     return image.transpose(0, 2, 1, 3, 4).reshape(rows * ny, columns * nx, 1 + wide), log2, wide
-
-
-def free_space(indices: Indices) -> NDArray[np.uint8]:
-    """How many cells around each cell are empty on all sides, 0..15: (X, Y, Z) uint8.
-
-    The chessboard distance to the nearest voxel, less one. Grown on packed bits: one dilation a step,
-    counted in four bit planes.
-    """
-    nx, ny, nz = indices.shape
-    packed = np.packbits(indices != 0, axis=-1, bitorder="little")
-    filled = np.zeros((nx, ny, -(-packed.shape[2] // 8) * 8), np.uint8)
-    filled[..., : packed.shape[2]] = packed
-    words = filled.view("<u8")
-    planes = [np.zeros_like(words) for _ in range(4)]
-    for _ in range(FREE - 1):
-        words = _dilated(words)
-        carry = ~words
-        if not carry.any():
-            break
-        for plane in planes:
-            carry, plane[...] = plane & carry, plane ^ carry
-    free = np.zeros((nx, ny, nz), np.uint8)
-    for power, plane in enumerate(planes):
-        bits = np.unpackbits(plane.view(np.uint8), axis=-1, count=nz, bitorder="little")
-        free |= bits << np.uint8(power)
-    return free
-
-
-def _dilated(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Grow set bits by one cell in all 26 directions."""
-    one, top = np.uint64(1), np.uint64(63)
-    out: NDArray[np.uint64] = words | (words << one) | (words >> one)
-    out[..., 1:] |= words[..., :-1] >> top
-    out[..., :-1] |= words[..., 1:] << top
-    for axis in (0, 1):
-        before = out.copy()
-        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        out[tuple(ahead)] |= before[tuple(behind)]
-        out[tuple(behind)] |= before[tuple(ahead)]
-    return out
 
 
 def _palette_image(albedo: Floats, opacity: Floats, emission: Floats, metal: Floats) -> Floats:
@@ -268,40 +219,13 @@ class Baker:
         self.screen.close()
 
 
-def lattice(faces: Faces, parts: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the points (m, 4) that divide faces into parts, and which of them each face has.
-
-    The second array is (n, parts + 1, parts + 1): along the face's first and second tangent.
-    """
-    bits = 20
-    steps = np.arange(parts + 1)
-    key = np.zeros((len(faces), parts + 1, parts + 1), np.int64)
-    for direction in range(6):
-        rows = np.flatnonzero(faces.direction == direction)
-        axis, side = divmod(direction, 2)
-        u, v = TANGENTS[axis]
-        voxel = faces.voxel[rows].astype(np.int64)[:, None, None, :] * parts
-        place = np.broadcast_to(voxel, (len(rows), parts + 1, parts + 1, 3)).copy()
-        place[..., axis] += side * parts
-        place[..., u] += steps[:, None]
-        place[..., v] += steps
-        packed = (place[..., 0] << (2 * bits)) | (place[..., 1] << bits) | place[..., 2]
-        key[rows] = (direction << (3 * bits)) | packed
-    ordered = np.sort(key, axis=None)
-    ordered = ordered[np.diff(ordered, prepend=-1) > 0]
-    mask = (1 << bits) - 1
-    parts_of = [ordered >> (2 * bits) & mask, ordered >> bits & mask, ordered & mask]
-    points = np.stack([*(p / parts for p in parts_of), ordered >> (3 * bits)], axis=-1).astype(np.float32)
-    return points, np.searchsorted(ordered, key)
-
-
 def light_faces(baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, quality: Quality) -> Floats:
     """Irradiance (n, parts + 1, parts + 1, 3) on faces, at the points of their lattice.
 
     Many points get fewer samples each, at least `fewest`, and are averaged with their neighbours instead.
     """
     out = np.zeros((len(faces), parts + 1, parts + 1, 3), np.float32)
-    lit = np.flatnonzero(_facing(faces.direction, sky.sun))
+    lit = np.flatnonzero(facing(faces.direction, sky.sun))
     points, index = lattice(faces.pick(lit), parts)
     wide = round(8 * sky.sun_radius)  # a large soft sun needs more samples, and bears some blur
     light = baker.bake_sun(points, 1 / parts, quality.sun * (1 + wide))
@@ -317,23 +241,7 @@ def light_faces(baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, q
     light = baker.bake(points, 1 / coarse, SOFT, count)
     for _ in range(1 + max(0, round(np.log2(64 / count)))):
         light = smoothed(light, index)
-    out += _resampled(light[index], parts + 1)
-    return out
-
-
-def smoothed(light: Floats, index: NDArray[np.intp]) -> Floats:
-    """Average lattice values (m, 3) with their neighbours on the same faces: index (n, q, q).
-
-    Each point takes the mean of the means of the quads around it: on a plane the binomial 3 x 3
-    filter, and nothing crosses a wall.
-    """
-    quads_of = np.stack([index[:, :-1, :-1], index[:, 1:, :-1], index[:, :-1, 1:], index[:, 1:, 1:]], axis=-1)
-    corners = quads_of.reshape(-1, 4)
-    times = np.bincount(corners.ravel(), minlength=len(light))
-    out = np.zeros_like(light)
-    for channel in range(3):
-        mean = light[corners, channel].mean(axis=1, dtype=np.float64)
-        out[:, channel] = np.bincount(corners.ravel(), np.repeat(mean, 4), len(light)) / times
+    out += resampled(light[index], parts + 1)
     return out
 
 
@@ -357,23 +265,3 @@ def atlas(maps: Floats, direction: NDArray[np.uint8]) -> tuple[Floats, Floats]:
 
 # where each corner of a face lies in its map: along the second tangent (columns), the first (rows)
 _CORNER_UV = np.stack([CORNERS[d][:, list(TANGENTS[d // 2][::-1])] for d in range(6)])
-
-
-def _facing(direction: NDArray[np.uint8], sun: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which faces look towards the sun, or a little past its edge."""
-    signed = np.stack([-sun, sun], axis=-1).reshape(-1)  # as in Mesh: -x, +x, -y, +y, -z, +z
-    facing: NDArray[np.bool_] = (signed > -0.25)[direction]
-    return facing
-
-
-def _resampled(image: Floats, side: int) -> Floats:
-    """Resample (n, q, q, 3) to (n, side, side, 3), corners to corners, bilinear."""
-    q = image.shape[1]
-    if q == side:
-        return image
-    t = np.linspace(0, q - 1, side)
-    low = np.minimum(t.astype(int), q - 2)
-    weight = (t - low).astype(np.float32)
-    rows = image[:, low] * (1 - weight)[:, None, None] + image[:, low + 1] * weight[:, None, None]
-    out: Any = rows[:, :, low] * (1 - weight)[:, None] + rows[:, :, low + 1] * weight[:, None]
-    return np.asarray(out, np.float32)

@@ -1,11 +1,11 @@
-"""Scene → picture: path-traced light on textured quads, drawn off screen by PyVista's VTK.
+"""Scene → picture: path-traced light on textured quads, drawn off screen by PyVista's VTK, or without it.
 
     grid ─exposed─▶ faces ─visible─▶ those in sight
          ─light_faces─▶ light maps ─photograph─▶ Shots ─develop─▶ uint8
 
 Solid faces carry their light map as a texture. Water, glass and metal add a mirrored ray a pixel. The
 ground is a plane that only takes shadow and lamp light. VTK is imported only after `probe` found a
-driver: without one it would end the process.
+driver: without one it would end the process, and painter.py draws the same in numpy.
 """
 
 from __future__ import annotations
@@ -24,14 +24,29 @@ from voxgen.picture.style import style_of
 from voxgen.scene import LIGHTS, Light, Scene, View
 
 if TYPE_CHECKING:
+    from voxgen.picture.painter import Easel
     from voxgen.picture.stage import Stage
 
+RENDERERS = ("auto", "gl", "soft")
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
 
 
 def probe() -> str | None:
-    """Return None when a picture can be made on this machine, else one line that says what is missing."""
+    """Return None when OpenGL can draw on this machine, else one line that says what is missing."""
     return driver.probe().missing
+
+
+def choose(renderer: str = "auto") -> tuple[str, str | None]:
+    """Return "gl" or "soft" for one of RENDERERS, and what is missing where "auto" has to do without GL.
+
+    Raises UsageError for another name, RenderError for "gl" where there is no driver.
+    """
+    if renderer not in RENDERERS:
+        raise UsageError(f"{renderer[:40]!r} is not a renderer", f"one of {', '.join(RENDERERS)}")
+    missing = None if renderer == "soft" else probe()
+    if renderer == "gl" and missing is not None:
+        raise RenderError("OpenGL cannot draw on this machine", missing)
+    return ("gl", None) if renderer != "soft" and missing is None else ("soft", missing)
 
 
 def draw(
@@ -43,6 +58,7 @@ def draw(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    renderer: str = "auto",
     tell: Callable[[str], None] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw a scene: (H, W, 3) uint8 sRGB, row 0 at the top; (H, W, 4) on a transparent background.
@@ -50,12 +66,13 @@ def draw(
     size: width and height in pixels. light: a name of LIGHTS or a Light; None is the scene's own.
     view: a name of camera.VIEWS, "AZ,EL[,ZOOM]" or a View; None is the scene's own. quality: draft,
     good or best. style: a name of STYLES. background: a colour by hex or CSS name, two of them as
-    "TOP,BOTTOM", or "transparent", instead of the light's sky. tell: is told in a sentence when the
-    scene is too much for its quality and a lower one is used. The same call gives the same bytes.
-    Raises UsageError for an argument out of range, RenderError when the scene is empty or this machine
-    has no driver to draw with.
+    "TOP,BOTTOM", or "transparent", instead of the light's sky. renderer: "gl", "soft" (numpy, on
+    any machine) or "auto", which is gl where there is a driver for it. tell: is told in a sentence when
+    the scene is too much for its quality and a lower one is used. The same call gives the same bytes.
+    Raises UsageError for an argument out of range, RenderError when the scene is empty, or when "gl" was
+    asked for and this machine has no driver.
     """
-    stage, budget = _set(scene, size, light, [view], quality, style, background, tell)
+    stage, budget = _set(scene, size, light, [view], quality, style, background, renderer, tell)
     shots = stage.shoot(budget)
     stage.close()
     return _developed(stage, shots, background)
@@ -70,6 +87,7 @@ def draw_views(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    renderer: str = "auto",
     tell: Callable[[str], None] | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draw a scene from several sides, one picture a view as `draw` would, its light traced only once.
@@ -79,7 +97,7 @@ def draw_views(
     """
     if not views:
         return
-    stage, budget = _set(scene, size, light, views, quality, style, background, tell)
+    stage, budget = _set(scene, size, light, views, quality, style, background, renderer, tell)
     for shots in stage.shoot_all(views, budget):
         yield _developed(stage, shots, background)
     stage.close()
@@ -94,6 +112,7 @@ def draw_sheet(
     quality: str = "good",
     style: str = "clean",
     background: str | None = None,
+    renderer: str = "auto",
     tell: Callable[[str], None] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw 4 to 12 labelled views of a scene on one sheet of about `size` pixels; see `draw`."""
@@ -102,7 +121,15 @@ def draw_sheet(
     views = sheet.views(count, scene.view)
     columns, cell = sheet.cells(count, size)
     pictures = draw_views(
-        scene, views, size=cell, light=light, quality=quality, style=style, background=background, tell=tell
+        scene,
+        views,
+        size=cell,
+        light=light,
+        quality=quality,
+        style=style,
+        background=background,
+        renderer=renderer,
+        tell=tell,
     )
     return sheet.lay_out(pictures, map(sheet.label, views), columns)
 
@@ -115,34 +142,36 @@ def _set(
     quality: str,
     style: str,
     background: str | None,
+    renderer: str,
     tell: Callable[[str], None] | None,
-) -> tuple[Stage, Quality]:
+) -> tuple[Stage | Easel, Quality]:
     """Check every argument, then set the stage for the first of the views."""
     for view in views:
         check_look(view, light, quality, style, background)
     budget, size, look = quality_of(quality), check_size(size), style_of(style)
-    start()
-    from voxgen.picture.stage import Stage
-
     if look.flat:
         budget = replace(budget, parts=1, edge=1)
-    return Stage(scene, light, views[0], size, look, tell), budget
+    return _drawing_class(renderer)(scene, light, views[0], size, look, tell), budget
 
 
-def _developed(stage: Stage, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
+def _drawing_class(renderer: str) -> type[Stage] | type[Easel]:
+    """Return what draws: the one place where the two ways part."""
+    if choose(renderer)[0] == "gl":
+        from voxgen.picture.stage import Stage
+
+        return Stage
+    from voxgen.picture.painter import Easel
+
+    return Easel
+
+
+def _developed(stage: Stage | Easel, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
     """Make the picture, in square pixels where the style wants them."""
     image = darkroom.develop(shots, stage.sky, background)
     if stage.grain > 1:
         width, height = stage.whole
         image = image.repeat(stage.grain, axis=0).repeat(stage.grain, axis=1)[:height, :width]
     return image
-
-
-def start() -> None:
-    """Raise RenderError unless VTK will find a driver."""
-    missing = probe()
-    if missing is not None:
-        raise RenderError("no picture can be drawn on this machine", missing)
 
 
 def check_look(

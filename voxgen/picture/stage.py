@@ -9,27 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.errors import RenderError
-from voxgen.picture import camera as cameras
-from voxgen.picture import screen, sky
+from voxgen.picture import screen
 from voxgen.picture.camera import Camera
 from voxgen.picture.darkroom import Shots
 from voxgen.picture.ground import Ground, bake_ground
-from voxgen.picture.lightmap import Baker, Floats, Volume, atlas, light_faces
-from voxgen.picture.mesher import CORNERS, NORMALS, Faces, exposed
+from voxgen.picture.lattice import Floats
+from voxgen.picture.lightmap import Baker, Volume, atlas, light_faces
+from voxgen.picture.mesher import CORNERS, NORMALS, Faces
 from voxgen.picture.quality import QUALITIES, Quality
-from voxgen.picture.style import Style, rims
-from voxgen.scene import Light, Material, Scene, View, VoxelGrid
+from voxgen.picture.setting import Setting, towards
+from voxgen.picture.style import CLEAN, Style, rims
+from voxgen.scene import Light, Scene, View
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
 FACES_AT_ONCE = 1_000_000  # sent to the driver when it is asked what is in sight: about 400 MB
-GROUND_GRAIN = 9  # pixels between two points of the ground, whose light is blurred anyway
-SEAM = 0.16  # how much darker the seams between large voxels are
-MAX_TEXELS = 16_000_000  # of all light maps together: 256 MB
 
 
-class Stage:
-    """A scene under one light, seen by one camera at a time."""
+class Stage(Setting):
+    """A setting photographed by VTK."""
+
+    most_texels = 16_000_000  # 256 MB
 
     def __init__(
         self,
@@ -37,20 +36,10 @@ class Stage:
         light: str | Light | None,
         view: str | View | None,
         size: tuple[int, int],
-        style: Style = Style(),  # noqa: B008  (frozen)
+        style: Style = CLEAN,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        self.style, self.whole, self.grain, self.tell = style, size, 1, tell
-        self.grid, self.low, self.used = cropped(scene.grid)
-        self.outline = cameras.outline(self.grid)
-        view = scene.view if view is None else view
-        if style.flat:
-            self.grain = cameras.pixel_grain(self.outline, view, size)
-        self.size = cameras.coarse(size, self.grain)  # in samples of the picture
-        self.turn(view)
-        chosen = Light(light) if isinstance(light, str) else light or scene.light
-        self.sky = sky.resolve(chosen, cameras.aim(view)[0])
-        self.faces = exposed(self.grid)
+        super().__init__(scene, light, view, size, style, tell)
         self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
         self.baker = Baker(self.volume, self.sky)
         self.screens: dict[tuple[int, int], screen.Screen] = {}  # by their size in samples
@@ -80,20 +69,14 @@ class Stage:
             under = plane if self.sees_ground() else None
             yield self.expose(self.faces.pick(rows), radiance[rows], under, quality.edge)
 
-    def turn(self, view: str | View) -> None:
-        """Look from somewhere else; the sun stays."""
-        if self.style.flat:
-            self.camera = cameras.pixel_camera(self.outline, view, self.whole, self.grain)
-        else:
-            self.camera = cameras.fit(self.outline, view, self.size)
-        self.scale = self.camera.pixels_per_voxel(self.outline, self.size[1])
-
     def expose(self, faces: Faces, radiance: Floats, plane: Ground | None, edge: int) -> Shots:
         """Take all photographs of lit faces and ground."""
         light = radiance * np.float32(self.sky.exposure)
         image = self.photograph(self.actors(faces, light), edge)
         ground = None if plane is None else self.ground(plane)
-        return Shots(image, ground, self.glow(faces), self.defocus(faces) if self.style.shallow else None)
+        return Shots(
+            image, ground, self.glow(faces), self.depth_of_focus(faces) if self.style.shallow else None
+        )
 
     def affordable(self, faces: int, quality: Quality) -> Quality:
         """Return the quality, or a lower one where that many faces would take too many rays; tell so."""
@@ -110,13 +93,6 @@ class Stage:
         """How many samples a face needs at least: one of few pixels hides its noise."""
         return int(np.clip(2.0 * self.scale, 4, 16))
 
-    def parts(self, faces: int, quality: Quality) -> int:
-        """Into how many parts a face is divided each way: as many as its size in the picture asks for."""
-        parts = int(np.clip(round(self.scale / quality.grain), 1, quality.parts))
-        while parts > 1 and faces * (parts + 1) ** 2 > MAX_TEXELS:
-            parts -= 1
-        return parts
-
     def radiance(self, faces: Faces, quality: Quality) -> Floats:
         """Radiance (n, side, side, 3) of faces at their lattice: what they throw back and what they emit."""
         volume = self.volume
@@ -124,15 +100,13 @@ class Stage:
         light = light_faces(self.baker, self.sky, faces, parts, self.fewest, quality)
         light *= (volume.albedo / np.float32(np.pi))[faces.material][:, None, None, :]
         light += (volume.shown / np.float32(self.sky.exposure))[faces.material][:, None, None, :]
-        if self.style.flat:
-            light = np.broadcast_to(light.mean(axis=(1, 2), keepdims=True), (len(light), 2, 2, 3))
-        return light
+        return self.flattened(light)
 
     def visible(self, edge: int) -> NDArray[np.intp]:
         """Return the rows of the opaque faces that own a sample, and of all translucent ones towards it."""
-        towards = np.flatnonzero(_towards(self.faces, self.camera))
-        opaque = self.volume.opacity[self.faces.material[towards]] >= 1
-        solid = towards[opaque]
+        front = np.flatnonzero(towards(self.faces, self.camera))
+        opaque = self.volume.opacity[self.faces.material[front]] >= 1
+        solid = front[opaque]
         seen = np.zeros(len(solid) + 1, bool)
         for frame, _, _ in self.frames(edge):
             for start in range(0, max(len(solid), 1), FACES_AT_ONCE):
@@ -142,7 +116,7 @@ class Stage:
                 image = frame.shoot([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], over=start > 0)
             low, high = ((image[..., channel] + np.float32(0.5)).astype(np.int32) for channel in (0, 1))
             seen[low + (high << 12)] = True
-        return np.concatenate([solid[seen[1:]], towards[~opaque]])
+        return np.concatenate([solid[seen[1:]], front[~opaque]])
 
     def actors(self, faces: Faces, radiance: Floats) -> list[Any]:
         """Return the quads of the scene: matt, metal, and translucent ones from back to front."""
@@ -161,8 +135,7 @@ class Stage:
     def matt(self, faces: Faces, radiance: Floats) -> Any:
         """Return faces that show their light map, with the seams or edges of the style."""
         if not self.style.rimmed:
-            seam = SEAM * float(np.clip((self.scale - 7) / 12, 0, 1))  # none where it would look like noise
-            return _matt(faces, radiance, {"seam": 0.0 if self.style.flat else seam})
+            return _matt(faces, radiance, {"seam": self.seam()})
         tag = (rims(self.grid.indices, faces) + 16 * faces.direction).astype(np.float32)
         tags = np.broadcast_to(tag[:, None, None, None], (*radiance.shape[:3], 1))
         used = ("sun", "sun_light", "zenith", "horizon", "ground")
@@ -201,15 +174,9 @@ class Stage:
         screen.set_uniforms(actor, view)
         return actor
 
-    def sees_ground(self) -> bool:
-        """Whether the camera looks down on the ground."""
-        return bool(self.camera.eye[2] > 0 and self.camera.back[2] > 0.02)
-
     def plane(self, quality: Quality, camera: Camera | None) -> Ground:
         """Trace the light on the ground, all of it or what a camera sees."""
-        wide = 2.5 * max(self.grid.size)
-        side = int(np.clip(wide * self.scale / GROUND_GRAIN, 96, 360))
-        return bake_ground(self.baker, self.volume, camera, self.sky, side, quality)
+        return bake_ground(self.baker, self.volume, camera, self.sky, self.ground_side(), quality)
 
     def ground(self, plane: Ground) -> Floats:
         """Light on the ground relative to open ground: (H, W, 3), row 0 at the top."""
@@ -230,14 +197,10 @@ class Stage:
         maps = np.broadcast_to(shown[solid.material][:, None, None, :], (len(solid), 2, 2, 3))
         return self.photograph([_matt(solid, maps)], 1)
 
-    def defocus(self, faces: Faces) -> Floats:
-        """How far what is seen lies before or behind the middle of the scene: (H, W), 0 at the focus .. 1."""
+    def depth_of_focus(self, faces: Faces) -> Floats:
+        """How far from the focus what is seen lies: (H, W), as `defocus`."""
         actor = screen.paint(quads(faces, np.zeros((len(faces), 4, 2))), "", "vec4(place, 1.0)", {})
-        place = self.photograph([actor], 1)
-        along = (place[..., :3] - self.camera.eye.astype(np.float32)) @ -self.camera.back.astype(np.float32)
-        ends = (self.outline - self.camera.eye) @ -self.camera.back
-        focus, reach = 0.58 * ends.min() + 0.42 * ends.max(), max(float(np.ptp(ends)) / 2, 8.0)
-        return np.asarray(np.clip((np.abs(along - focus) / reach - 0.12) / 0.8, 0, 1), np.float32)
+        return self.defocus(self.photograph([actor], 1)[..., :3])
 
     def photograph(self, actors: list[Any], edge: int, camera: Camera | None = None) -> Floats:
         """Draw actors with edge x edge samples a pixel: (H, W, 4), row 0 at the top."""
@@ -286,36 +249,6 @@ def corners_of(faces: Faces) -> Floats:
     return (faces.voxel[:, None, :] + CORNERS[faces.direction]).astype(np.float32)
 
 
-def cropped(grid: VoxelGrid) -> tuple[VoxelGrid, NDArray[np.intp], NDArray[np.intp]]:
-    """Return the occupied part of a grid with only the materials it uses, its low corner, those materials.
-
-    Raises RenderError when nothing is occupied.
-    """
-    if not grid.indices.any():
-        raise RenderError("the scene is empty", "nothing was built, so there is nothing to draw")
-    low, high = grid.bounds()
-    box = grid.indices[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
-    present = np.zeros(len(grid.palette), bool)
-    for layer in box:
-        present[layer] = True
-    present[0] = True
-    used = np.flatnonzero(present)
-    number = np.zeros(len(grid.palette), np.uint8 if len(used) <= 256 else np.uint16)
-    number[used] = np.arange(len(used))
-    palette: tuple[Material, ...] = tuple(_sane(grid.palette[i]) for i in used)
-    return VoxelGrid(np.ascontiguousarray(number[box]), palette), low, used
-
-
-def _sane(material: Material) -> Material:
-    """Return a material with every number in its range; what is no number at all becomes the usual one."""
-    most = {"opacity": (1.0, 1.0), "glow": (0.0, 8.0), "metal": (0.0, 1.0)}  # usual, largest
-    numbers = {name: getattr(material, name) for name in most}
-    return replace(
-        material,
-        **{k: min(max(v, 0.0), most[k][1]) if v == v else most[k][0] for k, v in numbers.items()},
-    )
-
-
 def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:
     """Return faces that show their light map (n, side, side, 3), or with a tag as its fourth channel."""
     image, coords = atlas(texels, faces.direction)
@@ -329,16 +262,6 @@ def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) ->
     }  # fmt: skip
     screen.set_uniforms(actor, {**plain, **(looks or {})})
     return actor
-
-
-def _towards(faces: Faces, camera: Camera) -> NDArray[np.bool_]:
-    """Which faces turn their front to the camera."""
-    if camera.parallel:
-        return np.asarray((NORMALS @ camera.back > 0)[faces.direction])
-    axis, side = faces.direction >> 1, faces.direction & 1
-    plane = np.take_along_axis(faces.voxel, axis[:, None], axis=1)[:, 0] + side
-    beyond = camera.eye[axis] - plane
-    return np.asarray(np.where(side == 1, beyond > 0, beyond < 0))
 
 
 def _averaged(image: Floats, edge: int) -> Floats:

@@ -14,7 +14,7 @@ from voxgen.errors import RenderError
 from voxgen.picture import tone
 from voxgen.picture.lightmap import atlas
 from voxgen.picture.quality import quality_of
-from voxgen.picture.renderer import check_look, start
+from voxgen.picture.renderer import check_look, choose
 from voxgen.picture.stage import Stage, corners_of
 from voxgen.scene import Light, Scene, View
 
@@ -29,10 +29,10 @@ def to_pyvista(
 
     Show them with `plotter.add_mesh(mesh, texture=texture, lighting=False)`; positions are the grid's
     cells, and the cell array "material" holds palette indices. The sun stands where it flatters the
-    scene's own view. Raises as `renderer.draw` does.
+    scene's own view. Raises as `renderer.draw` does with "gl".
     """
     check_look(None, light, quality)
-    start()
+    choose("gl")
     stage = Stage(scene, light, None, SIZE)
     mesh, texture = _lit(stage, quality)
     stage.close()
@@ -56,10 +56,10 @@ def set_up(
 ) -> Any:
     """Return a pyvista.Plotter of the lit scene under its sky; its `show()` opens a window to turn it in.
 
-    Raises as `renderer.draw` does.
+    Raises as `renderer.draw` does with "gl".
     """
     check_look(view, light, quality)
-    start()
+    choose("gl")
     stage = Stage(scene, light, view, SIZE)
     mesh, texture = _lit(stage, quality)
     stage.close()
