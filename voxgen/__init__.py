@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from voxgen.files import load, save
     from voxgen.language.builder import build
     from voxgen.language.reader import read
-    from voxgen.maker import make
+    from voxgen.maker import edit, make
     from voxgen.picture.renderer import draw as render
     from voxgen.picture.window import to_pyvista
     from voxgen.scene import Light, Material, Repair, Scene, View, VoxelGrid
@@ -31,6 +31,7 @@ _HOMES = {
     "VoxelGrid": "voxgen.scene",
     "VoxgenError": "voxgen.errors",
     "build": "voxgen.language.builder",
+    "edit": "voxgen.maker",
     "load": "voxgen.files",
     "make": "voxgen.maker",
     "read": "voxgen.language.reader",
@@ -53,6 +54,7 @@ __all__ = [
     "VoxelGrid",
     "VoxgenError",
     "build",
+    "edit",
     "load",
     "make",
     "read",
