@@ -9,18 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
 from voxgen.language import reply
+from voxgen.language.reader import read
 from voxgen.language.reply import parse
 from voxgen.language.stream import Listener
 from voxgen.language.tokens import MAX_DEPTH, MAX_REPAIRS, work_out
+from voxgen.scene import Scene
 
 FIXTURES = Path(__file__).parent / "fixtures" / "replies"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text("utf-8"))
+POND = FIXTURES.parent / "pond"
 CASES = Path(__file__).parents[2] / "shared" / "broken" / "cases.json"
 
 SCENE: dict[str, Any] = {
@@ -79,6 +83,20 @@ def test_fixture_is_read_as_meant_and_says_what_was_mended(name: str) -> None:
 
 def test_every_fixture_file_has_an_expected_value() -> None:
     assert {path.stem for path in FIXTURES.glob("*.txt")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("path", sorted(POND.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_way_to_write_the_pond_builds_the_pond(path: Path) -> None:
+    """Whatever it comes wrapped in and however it is written: the very same cells and colours."""
+    meant, found = read((POND / "pond.json").read_bytes()), read(path.read_bytes())
+    assert found.grid.size == meant.grid.size
+    assert np.array_equal(colors(found), colors(meant))
+
+
+def colors(scene: Scene) -> Any:
+    """Return (X, Y, Z, 3) colours, -1 in the air."""
+    table = np.array([material.color if i else (-1,) * 3 for i, material in enumerate(scene.grid.palette)])
+    return table[scene.grid.indices]
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")

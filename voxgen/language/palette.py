@@ -59,6 +59,7 @@ _SHADES = {  # word: (towards black below 0 or white above, change of saturation
 }  # fmt: skip
 # English words that happen to be six hex digits
 _NOT_HEX = {"facade", "decade", "accede", "efface", "deface", "beaded"}
+_HEX_INSIDE = re.compile(r"(?<!\w)#([0-9a-f]{6})(?!\w)")
 _HEX = re.compile(r"(#|0x|&h|\$)?([0-9a-f]{3,8})")
 _CALL = re.compile(r"(rgb|hsl)a?\s*\(?([^()]*)\)?")
 _LISTED = re.compile(r"[\[(]?([\d.]+(?:\s*[,;]\s*[\d.]+){2,3})[\])]?")
@@ -111,6 +112,8 @@ def _text_color(text: str) -> tuple[Color, float] | None:
             return color
     if called := _CALL.fullmatch(text):
         return _called_color(called[1], called[2])
+    if len(inside := _HEX_INSIDE.findall(text)) == 1:
+        return _hex_color("#", inside[0])  # "brown #6a4830", "#6a4830 (brown)"
     if text in ("transparent", "clear", "invisible"):
         return (0, 0, 0), 0.0
     if listed := _LISTED.fullmatch(text):

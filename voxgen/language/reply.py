@@ -19,6 +19,7 @@ from typing import Any
 from voxgen.errors import ReplyError
 from voxgen.language.brackets import STEP_KEYS, Frame, Mender
 from voxgen.language.envelope import answers, joined_events, letter, regions, unwrapped
+from voxgen.language.outline import outlined
 from voxgen.language.salvage import Builder, rehoused
 from voxgen.language.tokens import (
     MAX_DEPTH,
@@ -62,7 +63,14 @@ SCENE_KEYS = FILLED_KEYS | {
 HEAD_KEYS = SCENE_KEYS | {"voxgen", "plan", "light", "view", "seed", "name", "description"}
 CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source", "program"])
 
-START = re.compile(r"[\[{｛［【](?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}])")  # not {words, in brackets}
+START = re.compile(  # not {words, in brackets}, a [Call(name=…)], or a brace around a brace
+    r"(?:\{(?!\s{0,9}\{)|[\[｛［【])(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=)"
+)
+BRACKET = re.compile(r"[\[\]{}]")
+FIRST_KEYS = re.compile(r"[\"'](\w{1,20})[\"']\s*:")
+LABEL = re.compile(
+    rf"(?i)\b({'|'.join(sorted(HEAD_KEYS - {'name', 'plan', 'description'}))})\b[\"'*_`:=\s]*(?:```\w*\s*)?$"
+)
 ESCAPED_START = re.compile(r"[{\[](?:\s|\\[nt])*\\\"")
 NO_BRACES = re.compile(
     rf"^[ \t]*[\"'“]?(?:{'|'.join(sorted(SCENE_KEYS))})[\"'”]?\s*[:=]\s*[\[{{\"'\d(]", re.M
@@ -96,6 +104,7 @@ class _Found:
     start: int
     end: int
     notes: list[Note] = field(default_factory=list)
+    open: bool = False  # the text ended before it did
 
 
 def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
@@ -147,17 +156,19 @@ def _clean(text: str | bytes) -> str:
 
 def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
     """Parse text; letters counts the envelopes already opened."""
+    whole = len(text)
     try:
-        if len(text) > MAX_STRICT:
+        if whole > MAX_STRICT:
             raise ValueError
         value = STRICT.decode(text)
+        notes: list[Note] = []
     except (ValueError, RecursionError):
-        value, notes = _parse_loosely(text[:MAX_LOOSE], letters)
-        if len(text) > MAX_LOOSE:
-            problem = f"the reply is {len(text):,} characters long"
+        text, off = unwrapped(text[:MAX_LOOSE])
+        value, notes = _parse_loosely(text, letters)
+        notes += [(0, mark, "taken off", "info") for mark in off]
+        if whole > MAX_LOOSE:
+            problem = f"the reply is {whole:,} characters long"
             notes.append((MAX_LOOSE, problem, f"read the first {MAX_LOOSE:,}", "loss"))
-    else:
-        notes = []
     inner = _inner_text(value)
     if inner is not None and letters < MAX_LETTERS:
         value, repairs = _parse(inner, letters + 1)
@@ -179,13 +190,13 @@ def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
     events = joined_events(text)
     if events is not None and letters < MAX_LETTERS:
         return events, [(0, "a pasted event stream", "its pieces are joined", "info")]
-    text, mark = unwrapped(text)
     found, notes = _search(text)
-    if mark:
-        notes.append((0, mark, "taken off", "info"))
-    if not found:
+    best = _choose(_continued(found, text), text, notes) if found else None
+    outline = outlined(text, _flow)
+    if outline and (best is None or _score(outline.value) > _score(best.value)):
+        return outline.value, [(outline.start, f"{outline.kind} in place of JSON", "read as that", "info")]
+    if best is None:
         raise _nothing(text)
-    best = _choose(_continued(found, text), notes)
     return best.value, notes + best.notes
 
 
@@ -194,7 +205,9 @@ def _search(text: str) -> tuple[list[_Found], list[Note]]:
     effort = Effort(scan=8 * len(text) + 20_000, steps=len(text) + 30_000)
     notes: list[Note] = []
     spans = list(regions(text, notes))
-    found = [one for start, stop in spans for one in _containers(text, start, stop, effort)]
+    found: list[_Found] = []
+    for start, stop in spans:
+        found += _containers(text, _rejoined(found, text, start, stop, effort), stop, effort)
     best = max((_score(one.value) for one in found), default=0)
     for start, stop in spans:
         bracket = START.search(text, start, stop)
@@ -206,6 +219,27 @@ def _search(text: str) -> tuple[list[_Found], list[Note]]:
     if found and (text[: found[0].start].strip() or text[found[-1].end :].strip()):
         notes.append((0, "text around the JSON", "ignored", "info"))
     return [one for one in found if _plausible(one.value)], notes
+
+
+def _rejoined(found: list[_Found], text: str, start: int, stop: int, effort: Effort) -> int:
+    """Read on where a fence cut the last container, if this span continues it; return where to read next."""
+    last = found[-1] if found else None
+    if last is None or not last.open or effort.scan <= 0 or not BRACKET.search(text, start, stop):
+        return start
+    opening = START.search(text, start, stop)
+    if opening and len(HEAD_KEYS.intersection(FIRST_KEYS.findall(text, opening.start(), stop)[:2])) == 2:
+        return start  # a scene of its own
+    length = last.end - last.start
+    both = text[last.start : last.end].rstrip() + "\n" + text[start:stop]
+    shift = start - (len(both) - (stop - start))
+    effort.scan -= len(both)  # read twice: that must not happen too often
+    one = _read(both, 0, len(both), effort)
+    if one.open and _weight(one.value) <= _weight(last.value):
+        return start
+    places = ((note[0] + (last.start if note[0] < length else shift), *note[1:]) for note in one.notes)
+    cut: Note = (last.end, "the scene goes on after a break", "joined", "info")
+    found[-1] = _Found(one.value, last.start, one.end + shift, [*places, cut], one.open)
+    return one.end + shift
 
 
 def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
@@ -245,7 +279,15 @@ def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True)
     if DOTS_ITEM.search(text, start, end) and _without_dots(value):
         tokens.note(start, "the model left something out: ...", "nothing was added", "loss")
     notes = [note for note in tokens.notes if note[0] <= end] + mender.notes()
-    return _Found(value, start, end, sorted(notes, key=lambda note: note[0]))
+    return _Found(value, start, end, sorted(notes, key=lambda note: note[0]), bool(builder.left))
+
+
+def _flow(text: str) -> Any:
+    """Read the brackets in an outline."""
+    try:
+        return STRICT.decode(text)
+    except (ValueError, RecursionError):
+        return _read(text, 0, len(text), Effort(scan=8 * len(text), steps=len(text), tokens=20_000)).value
 
 
 def _without_dots(value: Any) -> bool:
@@ -264,7 +306,11 @@ def _without_dots(value: Any) -> bool:
 
 
 def _score(value: Any) -> float:
-    """How much a value looks like the scene: keys of scenes first, then weight."""
+    """How much a value looks like the scene: keys of scenes first, then weight; a wrapper does not count."""
+    while (
+        isinstance(value, dict) and len(value) == 1 and isinstance(inner := next(iter(value.values())), dict)
+    ):
+        value = inner
     weight = math.log2(1 + _weight(value))
     if isinstance(value, dict):
         known = sum(key in SCENE_KEYS for key in value)
@@ -325,16 +371,19 @@ def _continued(found: list[_Found], text: str) -> list[_Found]:
     return joined
 
 
-def _choose(found: list[_Found], notes: list[Note]) -> _Found:
+def _choose(found: list[_Found], text: str, notes: list[Note]) -> _Found:
     """Pick the best scene, of equal ones the last; or join the pieces of one."""
     if len(found) == 1:
         return found[0]
     pieces = f"{len(found)} separate pieces of JSON"
+    best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
     joined = _joined([one.value for one in found])
+    if joined is None:
+        labeled = _labeled(found, text)
+        joined = labeled if _score(labeled) > _score(best.value) else None
     if joined is not None:
         notes.append((found[0].start, pieces, "joined", "info"))
         return _Found(joined, found[0].start, found[-1].end, [note for one in found for note in one.notes])
-    best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
     notes.append((best.start, pieces, "this one is the best scene", "info"))
     return best
 
@@ -343,10 +392,14 @@ def _joined(values: list[Any]) -> Any:
     """Join values that make one scene only together; None if they do not."""
     if all(_is_row(value) for value in values):
         return values
+    if len(values) == 2 and isinstance(values[1], list) and isinstance(values[0], dict):
+        values = [values[0], *values[1]]  # the head of a scene, then the list of its steps
     if not all(isinstance(value, dict) for value in values):
         return None
     if all({"x", "y", "z"} <= value.keys() for value in values):
         return values
+    if all("value" in value and value.keys() & {"path", "type", "key"} for value in values[1:]):
+        return values  # a scene piece by piece, or patches to it
     steps = [value for value in values if STEP_KEYS & value.keys() and not {"palette", "size"} & value.keys()]
     heads = [value for value in values if not any(value is step for step in steps)]
     keys = [key for head in heads for key in head]
@@ -355,7 +408,19 @@ def _joined(values: list[Any]) -> Any:
     scene = {key: head[key] for head in heads for key in head}
     if not steps:
         return scene
-    return {**scene, "build": steps} if len(steps) > 1 and "build" not in scene else None
+    return {**scene, "build": steps} if len(steps) > 1 and not scene.get("build") else None
+
+
+def _labeled(found: list[_Found], text: str) -> dict[str, Any]:
+    """Join pieces by the words before them: a heading `palette`, `size = `, `"build":`."""
+    scene: dict[str, Any] = {}
+    for one in found:
+        label = LABEL.search(text, max(0, one.start - 60), one.start)
+        if isinstance(one.value, dict) and HEAD_KEYS.issuperset(one.value):
+            scene.update(one.value)
+        elif label:
+            scene[label[1].lower()] = one.value
+    return scene
 
 
 def _refuse(value: Any, text: str) -> None:

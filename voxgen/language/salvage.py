@@ -121,6 +121,10 @@ class Builder:
 
     def _finish(self, cut: str | None) -> None:
         """Close what the end of the text left open: finished items stay, an unfinished last one goes."""
+        if (scene := self._restarted()) is not None:
+            self.stack = [_Open([scene])]
+            self.left = "an unfinished scene, then another"
+            return
         top = self.stack[-1]
         count = len(self.stack) - 1
         if count:
@@ -133,6 +137,20 @@ class Builder:
         while len(self.stack) > 1:
             self._close(self.stack.pop().value, whole)
             whole = False
+
+    def _restarted(self) -> dict[str, Any] | None:
+        """Find a whole scene inside the unfinished one: the model started over."""
+        root = self.stack[1].value if len(self.stack) > 2 else None
+        if not isinstance(root, dict):
+            return None
+        inner = [item for one in self.stack[2:] if isinstance(one.value, list) for item in one.value[-2:]]
+        inner += [one.value for one in self.stack[2:]]
+        whole = [
+            v
+            for v in inner
+            if isinstance(v, dict) and "build" in v and {"size", "palette"} <= v.keys() & root.keys()
+        ]
+        return whole[-1] if whole else None
 
     def _close(self, value: Any, whole: bool) -> None:
         """Put an unfinished container where it belongs; whole: it lacks nothing but its bracket."""

@@ -100,6 +100,7 @@ QUOTES = {
 }  # fmt: skip
 STOPS = {quote: re.compile(rf"\\.|[{ends}]", re.S) for quote, ends in QUOTES.items()}
 RUN_ON = {quote: re.compile(rf"(?:[^\\{ends}]+|\\.){{0,5000}}", re.S) for quote, ends in QUOTES.items()}
+MIXED = re.compile(r"(?:'(\w[\w #.-]{0,40})[\"”]|\"(\w[\w #.-]{0,40})['”’])(?=\s*[:,\]}])")  # 'name"
 PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"(?=\s*[,\]}:])')
 TWO_QUOTES = re.compile(r'""[^\s,\]}:"]')
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.S)
@@ -124,6 +125,11 @@ PLUS_TEXT = re.compile(r"\s*\+\s*(?=[\"'`])")
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s*[,\]}:])")
 LOOSE_NUMBER = re.compile(r"[-+−–]?(?:0[xX][\da-fA-F]+|0[bB][01]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
 UNIT = re.compile(r"\s*(?:px|m|cm|mm|vox|voxels?|units?|blocks?|cells?|%|deg|degrees|°)")
+SIZES = re.compile(r"(?!0x)\d{1,6}(?:\s{0,3}[x×]\s{0,3}\d{1,6}){1,2}(?=\s*[,\]}])")
+NO_BRACKETS = re.compile(  # "size": 6, 6, 4, "palette": … but not 1,024
+    r"-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){2,5}(?=\s*(?:,\s*[\"'A-Za-z_]|\}))"
+)
+THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+")
 SPACED = re.compile(r"\s+(?=[\w.#\"']|[-+][\d.])")
 SUM = re.compile(r"[\d.\s()+\-*/%_eE]+")
 RANGE = re.compile(r"range\(\s*(-?\d{1,6})\s*(?:,\s*(-?\d{1,6})\s*)?(?:,\s*(-?\d{1,6})\s*)?\)")
@@ -131,6 +137,10 @@ HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})(?=\
 NAMESPACED = re.compile(r"[a-z][\w.-]*:[a-z][\w/.-]*(?:\[[\w=,: ]*\])?")
 TUPLE = re.compile(r"\((?:[^()]|\([^()]*\))*\)\s*")
 TUPLE_KEY = re.compile(r"\(([^()\n]{1,80})\)(?=\s*:)")
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "floor": math.floor, "ceil": math.ceil, "round": round, "trunc": int, "int": int, "float": float,
+    "max": max, "min": min, "abs": abs,
+}  # fmt: skip
 CALL = re.compile(r"(?:new\s+)?[A-Za-z_][\w.]*\(([^()]*)\)")
 COLOR_CALL = re.compile(r"(?i)(?:rgb|hsl|hsv|hwb|lab|lch|oklab|oklch|color)a?\(")
 PHRASE = re.compile(  # bare text up to the next mark; brackets after a name belong to it
@@ -370,6 +380,10 @@ class Tokens:
         if plain := PLAIN.match(self.text, start, self.stop):
             self._add("s", plain[1], start, plain.end())
             return
+        if (mixed := MIXED.match(self.text, start, self.stop)) and self._ends_alone(mixed):
+            self.note(start, f"text between {mixed[0][0]} and {mixed[0][-1]}", "read as text")
+            self._add("s", mixed[1] or mixed[2], start, mixed.end())
+            return
         content, end = self._triple(start) or self._quoted(start)
         if content is None and end < self.stop:
             self.note(start, f"a stray {self.text[start]}", "ignored", "warn")
@@ -385,6 +399,12 @@ class Tokens:
             more, end = self._quoted(plus.end())
             content += more or ""
         self._repeatable("s", content, start, end)
+
+    def _ends_alone(self, mixed: re.Match[str]) -> bool:
+        """Whether a text ends at a quote of another kind: its own does not come soon after."""
+        after = self.text[mixed.end() : min(mixed.end() + 60, self.stop)]
+        own = after.find(mixed[0][0])
+        return own < 0 or not after[:own].strip(" \t\r\n,:[{}]") or bool(re.search(r'["“\[{]', after[:own]))
 
     def _triple(self, start: int) -> tuple[str, int] | None:
         """Read a text in triple quotes, if there is one."""
@@ -464,7 +484,7 @@ class Tokens:
         blank = BLANK.match(text, at, stop)
         after = blank.end() if blank else at
         sign = text[after : after + 1] if after < stop else ""
-        if not sign or sign in "]}:：=)];，,":
+        if not sign or sign in "]}:：=)];，,］｝】":
             return "end" if sign not in ",，" or AFTER_COMMA.match(text, after + 1, stop) else "inner"
         if sign in "+*.":
             return "end" if POSTFIX.match(text, after, stop) else "inner"
@@ -501,8 +521,14 @@ class Tokens:
     def _bare(self, start: int) -> None:
         """Read a number, a literal, a sum or a word without quotes."""
         text, stop = self.text, min(self.stop, start + LONGEST)
-        if number := NUMBER.match(text, start, stop):
+        if listed := self._list_without_brackets(start, stop):
+            self.note(start, f"no brackets around {short(listed[0])}", "put in", "warn")
+            self._add("v", [_number(n) for n in re.split(r"\s*,\s*", listed[0])], start, listed.end())
+        elif number := NUMBER.match(text, start, stop):
             self._add("n", _number(number[0]), start, number.end())
+        elif sizes := SIZES.match(text, start, stop):
+            self.note(start, f"no quotes around {sizes[0]}", "read as text")
+            self._add("s", sizes[0], start, sizes.end())
         elif color := HEX_COLOR.match(text, start, stop):
             self.note(start, f"no quotes around {color[0]}", "read as text")
             self._add("s", color[0], start, color.end() + (text[color.end() : color.end() + 1] == '"'))
@@ -515,6 +541,13 @@ class Tokens:
         else:
             self.note(start, f"a stray {text[start]!r}", "ignored")
             self.position = start + 1
+
+    def _list_without_brackets(self, start: int, stop: int) -> re.Match[str] | None:
+        """Match numbers after a key that lack the brackets of a list."""
+        if self.inside[-1:] != ["{"] or not self.read or self.read[-1].kind != ":":
+            return None
+        listed = NO_BRACKETS.match(self.text, start, stop)
+        return None if listed is None or THOUSANDS.fullmatch(listed[0]) else listed
 
     def _left_out(self, words: str, start: int) -> None:
         self.note(start, f"the model left something out: {short(words)}", "nothing was added", "loss")
@@ -556,6 +589,11 @@ class Tokens:
             return
         if (call := CALL.fullmatch(words)) and not COLOR_CALL.match(words):
             items = [work_out(x) for x in call[1].split(",")]
+            value = _called(words.split("(")[0], items)
+            if value is not None:
+                self.note(start, f"a sum: {short(words)}", f"read as {value}")
+                self._add("n", value, start, end)
+                return
             if len(items) > 1 and None not in items:
                 self.note(start, f"a call: {short(words)}", "read as a list")
                 self._add("v", items, start, end)
@@ -651,6 +689,17 @@ def _evaluate(node: ast.expr) -> Any:
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
     raise ValueError(node)
+
+
+def _called(name: str, items: list[Any]) -> float | None:
+    """Work out Math.floor(5.5), max(2, 3) and their like; None for anything else."""
+    function = FUNCTIONS.get(name.rsplit(".", 1)[-1].lower())
+    if function is None or None in items:
+        return None
+    try:
+        return function(*items)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
 
 
 def unescape(text: str) -> str:

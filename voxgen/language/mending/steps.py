@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from voxgen.language.mending.corners import Lost, take
@@ -31,6 +32,7 @@ from voxgen.language.mending.words import (
     STEP_NAMES,
     STEPS,
     WORDS,
+    looks_like_step,
     name_of,
     word_of,
 )
@@ -110,6 +112,11 @@ def _needs_names(name: str, step: Step, names: Names) -> bool:
 
 
 def _understand(step: Any, path: str, names: Names, of: Any, depth: int) -> list[Step]:
+    if isinstance(step, str) and step.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(step)
+            names.notes.add(path, "is JSON in a text", "unpacked it", "info")
+            return mend_steps([inner], path, names, of, depth + 1)
     if isinstance(step, str):
         names.notes.add(
             path, f"{show(step)} is not a step", "left it out", "info" if step.startswith("//") else "loss"
@@ -166,6 +173,11 @@ def _several(
 def _group(step: Step, path: str, names: Names, of: Any, depth: int) -> list[Step]:
     """Read an object without a shape that holds steps: {"build": […], "of": …}."""
     key = next((k for k in step if fold(k) in BUILD_WORDS), None)
+    if key is None and all(
+        isinstance(v, (Mapping, list)) and looks_like_step(v, names.parts) for v in step.values()
+    ):
+        names.notes.add(path, "is an object of steps", "took them in order", "info")
+        return mend_steps(list(step.values()), path, names, of, depth + 1)
     if key is None or not isinstance(step[key], (list, dict)):
         if set(step) <= {"note", "comment", "_comment", "//"}:
             names.notes.add(path, "only holds a remark", "left it out", "info")

@@ -18,6 +18,7 @@ MAX_LIKENESSES = 50  # wrong part names that are compared with all parts
 MAX_TEXT = 4000  # characters of one expression that are looked at
 
 _UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z°%]+)", re.IGNORECASE)
+_NAMED_AXIS = re.compile(r"\b([xyz])\s*[:=]\s*([-+]?\d+(?:\.\d+)?)(?=\s*(?:[,;)\s]|$))")
 _FOREIGN = re.compile(r"[#\"'`{}$@\\;]")  # in no expression
 _UNITS = {
     "px", "pixel", "pixels", "cell", "cells", "voxel", "voxels", "vox", "block", "blocks", "unit", "units",
@@ -184,7 +185,8 @@ def is_points(value: Any) -> bool:
 def point(value: Any) -> list[Any] | None:
     """Return [x, y, z] from any way to write a point: a list, an object, "1, 2, 3"; z is 0 where missing."""
     if isinstance(value, str):
-        value = _split(value)
+        named = dict(_NAMED_AXIS.findall(value[:MAX_TEXT]))  # "x=5, y=5, z=0"
+        value = named if {"x", "y"} <= named.keys() else _split(value)
     if isinstance(value, Mapping):
         value = _from_axes(value)
     if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 8:
