@@ -25,6 +25,7 @@ from voxgen.language.tokens import (
     MAX_DEPTH,
     MAX_REPAIRS,
     ONLY_DOTS,
+    SCAN,
     STRICT,
     Effort,
     Note,
@@ -39,8 +40,10 @@ from voxgen.scene import Level, Repair
 __all__ = ["parse"]
 
 MAX_TEXT = 64 << 20  # characters
-MAX_STRICT = 32 << 20  # of a reply that is valid as it stands,
-MAX_LOOSE = 16 << 20  # and of one that must be mended: the rest is left out, so that memory and time end
+MAX_LOOSE = 24 << 20  # of a reply that must be mended: the rest is left out, so that time ends
+MAX_MEMORY = 280 << 20  # bytes that the values of a reply may take, by estimate: the rest is left out
+COSTS = {"[": 100, "{": 260, ",": 24, '"': 30}  # bytes that each of these stands for, about
+MAX_STEPS = 500_000  # tries at mending
 MAX_LETTERS = 4  # texts inside texts inside texts
 
 # what scenes are made of, in the scene language and in others; the second kind holds the voxels
@@ -66,6 +69,7 @@ CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source",
 START = re.compile(  # not {words, in brackets}, a [Call(name=…)], or a brace around a brace
     r"(?:\{(?!\s{0,9}\{)|[\[｛［【])(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=)"
 )
+AFTER = re.compile(r"[^\w{\[(<]*[,*.+]")  # what may go on after a closing bracket: it was closed too early
 BRACKET = re.compile(r"[\[\]{}]")
 FIRST_KEYS = re.compile(r"[\"'](\w{1,20})[\"']\s*:")
 LABEL = re.compile(
@@ -156,19 +160,20 @@ def _clean(text: str | bytes) -> str:
 
 def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
     """Parse text; letters counts the envelopes already opened."""
-    whole = len(text)
+    whole, most = len(text), _affordable(text)
     try:
-        if whole > MAX_STRICT:
+        if whole > most:
             raise ValueError
         value = STRICT.decode(text)
         notes: list[Note] = []
     except (ValueError, RecursionError):
-        text, off = unwrapped(text[:MAX_LOOSE])
+        most = min(most, MAX_LOOSE)
+        text, off = unwrapped(text[:most])
         value, notes = _parse_loosely(text, letters)
         notes += [(0, mark, "taken off", "info") for mark in off]
-        if whole > MAX_LOOSE:
+        if whole > most:
             problem = f"the reply is {whole:,} characters long"
-            notes.append((MAX_LOOSE, problem, f"read the first {MAX_LOOSE:,}", "loss"))
+            notes.append((most, problem, f"read the first {most:,}", "loss"))
     inner = _inner_text(value)
     if inner is not None and letters < MAX_LETTERS:
         value, repairs = _parse(inner, letters + 1)
@@ -176,6 +181,17 @@ def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
         return value, _located(text, notes) + repairs
     _refuse(value, text)
     return value, _located(text, notes)
+
+
+def _affordable(text: str) -> int:
+    """Return how many characters of a text can be read within MAX_MEMORY."""
+    left = MAX_MEMORY
+    for at in range(0, len(text), 1 << 20):
+        cost = sum(text.count(mark, at, at + (1 << 20)) * cost for mark, cost in COSTS.items())
+        if cost > left:
+            return at + (left << 20) // cost
+        left -= cost
+    return len(text)
 
 
 def _inner_text(value: Any) -> str | None:
@@ -202,19 +218,18 @@ def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
 
 def _search(text: str) -> tuple[list[_Found], list[Note]]:
     """Read every top-level container outside the reasoning, left to right, no character twice."""
-    effort = Effort(scan=8 * len(text) + 20_000, steps=len(text) + 30_000)
+    effort = Effort(scan=8 * len(text) + 20_000, steps=min(len(text), MAX_STEPS) + 30_000)
     notes: list[Note] = []
     spans = list(regions(text, notes))
     found: list[_Found] = []
     for start, stop in spans:
         found += _containers(text, _rejoined(found, text, start, stop, effort), stop, effort)
-    best = max((_score(one.value) for one in found), default=0)
     for start, stop in spans:
         bracket = START.search(text, start, stop)
         before = min(bracket.end() if bracket else stop, start + 20_000)
         if pair := NO_BRACES.search(text, start, before):
             bare = _read(text, pair.start(), stop, effort, braces=False)
-            if _score(bare.value) >= best + 5:
+            if _score(bare.value) >= max((_score(one.value) for one in found), default=0) + 5:
                 return [bare], notes
     if found and (text[: found[0].start].strip() or text[found[-1].end :].strip()):
         notes.append((0, "text around the JSON", "ignored", "info"))
@@ -244,9 +259,22 @@ def _rejoined(found: list[_Found], text: str, start: int, stop: int, effort: Eff
 
 def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
     while effort.tokens > 0 and (opening := START.search(text, start, stop)):
-        one = _read(text, opening.start(), stop, effort)
+        one = _read_whole(text, opening.start(), stop, effort) or _read(text, opening.start(), stop, effort)
         yield one
         start = max(one.end, opening.end())
+
+
+def _read_whole(text: str, start: int, stop: int, effort: Effort) -> _Found | None:
+    """Read a container that is well formed and ends for sure where it does, at the speed of C."""
+    try:
+        value, end = SCAN(text, start) if effort.scan > 0 else ([], stop + 1)
+    except (ValueError, StopIteration, RecursionError) as error:
+        effort.scan -= 100 + start // 64 + getattr(error, "pos", start) - start
+        return None
+    effort.tokens -= 1
+    if end > stop or AFTER.match(text, end, stop) or len(value) < 1:
+        return None
+    return _Found(value, start, end)
 
 
 def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> _Found:
@@ -376,9 +404,10 @@ def _choose(found: list[_Found], text: str, notes: list[Note]) -> _Found:
     if len(found) == 1:
         return found[0]
     pieces = f"{len(found)} separate pieces of JSON"
-    best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
     joined = _joined([one.value for one in found])
+    best = found[-1]
     if joined is None:
+        best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
         labeled = _labeled(found, text)
         joined = labeled if _score(labeled) > _score(best.value) else None
     if joined is not None:
@@ -400,8 +429,8 @@ def _joined(values: list[Any]) -> Any:
         return values
     if all("value" in value and value.keys() & {"path", "type", "key"} for value in values[1:]):
         return values  # a scene piece by piece, or patches to it
-    steps = [value for value in values if STEP_KEYS & value.keys() and not {"palette", "size"} & value.keys()]
-    heads = [value for value in values if not any(value is step for step in steps)]
+    steps = [value for value in values if _is_step(value)]
+    heads = [value for value in values if not _is_step(value)]
     keys = [key for head in heads for key in head]
     if len(set(keys)) < len(keys) or not HEAD_KEYS.issuperset(keys):
         return None
@@ -409,6 +438,10 @@ def _joined(values: list[Any]) -> Any:
     if not steps:
         return scene
     return {**scene, "build": steps} if len(steps) > 1 and not scene.get("build") else None
+
+
+def _is_step(value: dict[str, Any]) -> bool:
+    return bool(STEP_KEYS & value.keys()) and not {"palette", "size"} & value.keys()
 
 
 def _labeled(found: list[_Found], text: str) -> dict[str, Any]:

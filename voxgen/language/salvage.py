@@ -184,6 +184,14 @@ def _worth_keeping(value: Any, before: Any) -> bool:
     """Whether an unfinished item holds finished ones: steps, rows, or a first scene in a list."""
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], list | dict | str)
+    cells = value.get("voxels")
+    if (
+        isinstance(cells, list)
+        and cells
+        and isinstance(cells[0], list)
+        and ("of" in value or len(cells[0]) > 3)
+    ):
+        return True  # a step of single cells, those that are finished
     scene = before is None and bool({"size", "palette"} & value.keys())
     for key, inner in value.items():
         if isinstance(inner, list) and inner:

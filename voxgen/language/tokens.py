@@ -46,7 +46,7 @@ class Effort:
     scan: int
     steps: int
     broken: int = 0  # where a strict scan met the first thing it could not read
-    tokens: int = 250_000  # read one by one; what follows is left out, so that no reply takes minutes
+    tokens: int = 150_000  # read one by one; what follows is left out, so that no reply takes minutes
 
 
 class _TwiceError(ValueError):
@@ -65,7 +65,7 @@ def _constant(name: str) -> None:
 
 
 STRICT = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_constant=_constant)
-_scan: Callable[[str, int], tuple[Any, int]] = STRICT.scan_once  # type: ignore[attr-defined]
+SCAN: Callable[[str, int], tuple[Any, int]] = STRICT.scan_once  # type: ignore[attr-defined]
 
 
 LONGEST = 4000  # characters of one bare word
@@ -281,7 +281,7 @@ class Tokens:
         if self.effort.scan <= 0 or HOPELESS.match(self.text, start):
             return None
         try:
-            return _scan(self.text, start)
+            return SCAN(self.text, start)
         except (ValueError, StopIteration, RecursionError) as error:
             # a failure counts the newlines before it, hence the share of `start`
             at = getattr(error, "pos", start + 5000)
@@ -314,9 +314,10 @@ class Tokens:
 
     def _block(self, at: int) -> tuple[list[Any], int] | None:
         """Read many items of one sort in one go; return them and where the next begins, if well formed."""
-        closer = self.text[at - 2 : at]  # "]," or "},"
-        end = self.text.rfind(closer, at, min(self.stop, at + BLOCK)) + 1
-        if end == 0 or self.effort.scan <= 0 or closer not in ("],", "},"):
+        closer = self.text[at - 2 : at]  # "]," or "},"; plain items have a comma only
+        closer = closer if closer in ("],", "},") else ","
+        end = self.text.rfind(closer, at, min(self.stop, at + BLOCK)) + len(closer) - 1
+        if end < at or self.effort.scan <= 0:
             return None
         try:
             return STRICT.decode(f"[{self.text[at:end]}]"), end + 1

@@ -9,6 +9,7 @@ as ours. The lowest cell ends up at [0, 0, 0], whatever the coordinates were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from voxgen.errors import ReplyError
@@ -56,7 +57,7 @@ def _candidates(value: Any) -> Iterator[Any]:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
         elif isinstance(value, Mapping):
-            held = (v for k, v in value.items() if fold(str(k)) in _WRAPPERS)
+            held = (v for k, v in islice(value.items(), 100) if fold(str(k)) in _WRAPPERS)
             inner = next((v for v in held if isinstance(v, Mapping)), None)
             if inner is None:
                 return
@@ -93,7 +94,10 @@ def _is_named_step(value: Any) -> bool:
 def _texts(value: Any) -> Foreign | None:
     """Read lines of a text format in a list, bare or under a key: ["2x4 (0,0,0)", …]."""
     if isinstance(value, Mapping):
-        value = next((v for k, v in value.items() if fold(str(k)) in _TEXTS and list_of(v, _is_text)), None)
+        value = next(
+            (v for k, v in islice(value.items(), 100) if fold(str(k)) in _TEXTS and list_of(v, _is_text)),
+            None,
+        )
     if not list_of(value, _is_text):
         return None
     lines = [line for line in value if isinstance(line, str)]

@@ -38,7 +38,7 @@ def cuboids(value: Any) -> Foreign | None:
     if not list_of(blocks, is_cuboid):
         return None
     drawing = Drawing()
-    for block in blocks:
+    for block in drawing.few(blocks):
         if isinstance(block, Mapping):
             hollow = _no(block.get("fill")) or block.get("hollow") is True
             drawing.box(block.get("start"), block.get("end"), name_in(block), hollow, open_end=True)
@@ -75,10 +75,10 @@ def minebench(value: Any) -> Foreign | None:
     if told == (False, False, True) and all(isinstance(b, list) for b in blocks[:20]):
         return None  # a list of cells
     drawing = Drawing(palette_of(value))
-    for box in boxes:
+    for box in drawing.few(boxes):
         ends = _ends(box)
         drawing.box(ends[0], ends[1], _name_of(box)) if ends else _lose(drawing)
-    for line in lines:
+    for line in drawing.few(lines):
         ends = _ends(line)
         drawing.line(ends[0], ends[1], _name_of(line)) if ends else _lose(drawing)
     single = [b for b in blocks if is_row(b) or _ends(b) is None]
@@ -181,7 +181,7 @@ def artist(value: Any) -> Foreign | None:
     if not key or (isinstance(value[key][0], str) and not palette):
         return None  # without one, lines are Minecraft's commands
     drawing = Drawing(palette, unknown="#cccccc")
-    for op in value[key]:
+    for op in drawing.few(value[key]):
         name, rest = _op(op)
         if not _draw(drawing, name, rest):
             drawing.lost += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from voxgen.language.foreign.drawing import GREY, Drawing
@@ -86,7 +87,7 @@ def name_in(value: Mapping[Any, Any]) -> Any:
 
 def _keys(value: Mapping[Any, Any]) -> dict[str, Any]:
     """Return an object's keys by their folded names."""
-    return {fold(k): k for k in value if isinstance(k, str)}
+    return {fold(k): k for k in islice(value, 100) if isinstance(k, str)}
 
 
 # --------------------------------------------------------------------------- all of them

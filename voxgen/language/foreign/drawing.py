@@ -15,13 +15,13 @@ from voxgen.errors import ReplyError
 from voxgen.language.blocks import block_material, is_air
 from voxgen.language.foreign.places import Points, cell, cell_array
 from voxgen.language.mending.values import Notes, look, show
-from voxgen.language.palette import guess_material, read_color, read_material
+from voxgen.language.palette import guess_material, many_channels, read_color, read_material, rounded
 from voxgen.scene import AIR, Material, Repair, VoxelGrid
 
 MAX_SIDE = 512
 MAX_CELLS = 1 << 27
 MAX_PAINTED = 1 << 30  # cells touched by all boxes together
-MAX_BOXES = 500_000
+MAX_BOXES = 250_000
 MAX_COLORS = 60_000  # beyond it colours are rounded, to at most 4096 more
 MAX_NAMES = 20_000  # beyond it only colours are read; other names get one that depends on the name
 GREY = "#b0b0b0"  # of what says nothing of its colour
@@ -63,7 +63,7 @@ class Drawing:
     def box(self, a: Any, b: Any, name: Any, hollow: bool = False, open_end: bool = False) -> None:
         """Draw a box between two corners, both included unless `open_end`."""
         low, high = cell(a), cell(b)
-        if low is None or high is None or len(self.boxes) >= MAX_BOXES:
+        if low is None or high is None:
             self.lost += 1
             return
         x0, y0, z0 = map(min, low, high)
@@ -73,6 +73,12 @@ class Drawing:
             if x1 < x0 or y1 < y0 or z1 < z0:
                 return
         self.boxes.append((x0, y0, z0, x1, y1, z1, self.index(name), hollow))
+
+    def few(self, boxes: list[Any]) -> list[Any]:
+        """Return the boxes of a build, as many as can be drawn in time."""
+        if len(boxes) > MAX_BOXES:
+            self.notes.add("$", f"{len(boxes):,} boxes", f"drew the first {MAX_BOXES:,}", "loss")
+        return boxes[:MAX_BOXES]
 
     def cells(self, places: list[Any], names: Any) -> None:
         """Draw single cells: [x, y, z] each, and what each is made of."""
@@ -125,28 +131,18 @@ class Drawing:
 
     def _indices_of(self, names: Any) -> NDArray[np.int64]:
         """Return the palette indices of many names, of plain colours at once."""
-        if not self.palette and len(names) > 1000 and _is_rgb(names[0]):
-            try:
-                colors = np.array(names, np.int64)
-            except (TypeError, ValueError, OverflowError):
-                colors = np.zeros((0, 0), np.int64)
-            if colors.ndim == 2 and colors.shape[1] == 3 and colors.min() >= 0 and 1 < colors.max() <= 255:
-                return self._colored(colors)
-        return np.array(list(map(self.index, names)), np.int64)
-
-    def _colored(self, colors: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the palette indices of (n, 3) colours; of too many different ones, rounded."""
-        codes = colors @ np.array([1 << 16, 1 << 8, 1])
-        used = np.bincount(codes, minlength=1 << 24) > 0
-        if np.count_nonzero(used) > MAX_COLORS - len(self.materials):
+        colors = None if self.palette else many_channels(names)
+        if colors is None:
+            return np.array(list(map(self.index, names)), np.int64)
+        codes, fewer = rounded(colors, MAX_COLORS - len(self.materials), 5)
+        if fewer:
             self._say_rounded()
-            codes = codes & 0xF8F8F8 | 0x040404
-            used = np.bincount(codes, minlength=1 << 24) > 0
-        table = np.zeros(1 << 24, np.int64)
+        used = np.zeros(1 << 24, bool)
+        used[codes] = True
+        table = np.zeros(1 << 24, np.uint16)
         for code in np.flatnonzero(used).tolist():
             table[code] = self.index(f"#{code:06x}")
-        found: NDArray[np.int64] = table[codes]
-        return found
+        return table[codes].astype(np.int64)
 
     def _add(self, name: Any) -> int:
         if len(self.indices) > MAX_NAMES and not isinstance(name, int) and (quick := _quick(name)):
@@ -172,7 +168,7 @@ class Drawing:
 
     def _say_rounded(self) -> None:
         if not self.rounded:
-            self.notes.add("$", f"there are more than {MAX_COLORS:,} colours", "rounded them", "warn")
+            self.notes.add("$", f"there are more than {MAX_COLORS:,} colours", "rounded them")
         self.rounded = True
 
     def _material(self, name: Any) -> Material | None:

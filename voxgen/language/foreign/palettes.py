@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from voxgen.language.palette import fold
@@ -17,7 +18,7 @@ MAX_SIDE = 512
 
 def palette_of(value: Mapping[Any, Any]) -> dict[str, Any]:
     """Return key → colour or block name from a palette in any form; a list's keys are its places."""
-    keys = {fold(str(k)): k for k in value}
+    keys = {fold(str(k)): k for k in islice(value, 100)}
     under = (value.get(keys.get(k)) for k in PALETTES)
     palette = next((v for v in under if isinstance(v, (list, Mapping))), None)
     if isinstance(palette, list):
@@ -54,7 +55,7 @@ def _named(entry: Any) -> tuple[Any, Any] | None:
 
 def size_of(value: Mapping[Any, Any]) -> tuple[int, int, int] | None:
     """Return the size that a grid declares, x, y, z as it has them, where all sides are within limits."""
-    keys = {fold(str(k)): k for k in value}
+    keys = {fold(str(k)): k for k in islice(value, 100)}
     size = next((value[keys[k]] for k in SIZES if k in keys), None)
     if isinstance(size, Mapping):
         sides = {fold(str(k)): v for k, v in size.items()}

@@ -13,7 +13,7 @@ from voxgen.language.foreign.palettes import palette_of
 
 __all__ = ["vibecraft"]
 
-MAX_RUNS = 300_000  # boxes drawn for the rows
+MAX_RUNS = 100_000  # boxes drawn for the rows
 
 
 def vibecraft(value: Any) -> Foreign | None:

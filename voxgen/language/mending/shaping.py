@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from voxgen.language.mending.corners import (
     Lost,
     axis_of,
@@ -34,8 +36,9 @@ from voxgen.language.mending.values import (
     times,
 )
 from voxgen.language.mending.words import word_of
-from voxgen.language.palette import fold, nearest
+from voxgen.language.palette import MANY, fold, many_channels, nearest, rounded
 
+MAX_SHADES = 4096  # of the cells of one step; more are rounded
 Step = dict[str, Any]
 
 __all__ = ["SHAPES", "Place", "part_like"]
@@ -182,6 +185,8 @@ def _voxels(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:
 
 def _colored_voxels(value: Any, place: Place) -> list[Step]:
     """Read cells that may each carry a material: [x, y, z, "stone"] or {"x", "y", "z", "color"}."""
+    if len(value) > MANY and (many := _many_voxels(value, place)):
+        return _voxel_steps(many, 0, place)
     cells: dict[tuple[Any, ...], Any] = {}
     lost = 0
     for entry in value:
@@ -199,6 +204,35 @@ def _colored_voxels(value: Any, place: Place) -> list[Step]:
     for cell, name in cells.items():
         groups.setdefault(name, []).append(list(cell))
     return _voxel_steps(groups, lost, place)
+
+
+def _many_voxels(value: Any, place: Place) -> dict[Any, list[list[Any]]] | None:
+    """Group very many cells with colours written out by their colours; None where they are not all alike."""
+    first = value[0]
+    try:
+        if isinstance(first, Mapping):
+            key = next(k for k, v in first.items() if word_of(str(k), v, "voxels") == "of")
+            places, names = [[c["x"], c["y"], c["z"]] for c in value], [c[key] for c in value]
+        else:
+            places = [c[:3] for c in value]
+            names = [c[3] for c in value] if len(first) == 4 else [c[3:] for c in value]
+        cells = np.array(places)
+    except (TypeError, ValueError, LookupError, StopIteration, OverflowError):
+        return None
+    colors = many_channels(names)
+    if colors is None or cells.dtype.kind != "i" or cells.shape[1:] != (3,) or np.abs(cells).max() >= 1 << 20:
+        return None
+    codes, fewer = rounded(colors, MAX_SHADES, 4)
+    if fewer:
+        problem = f"there are more than {MAX_SHADES:,} colours"
+        place.names.notes.add(f"{place.path}.voxels", problem, "rounded them")
+    keys = (cells + (1 << 20)) @ np.array([1 << 42, 1 << 21, 1])
+    order = np.argsort(keys, kind="stable")
+    last = np.append(keys[order][1:] != keys[order][:-1], True)  # of two in one cell the later wins
+    kept = np.sort(order[last])
+    kept = kept[np.argsort(codes[kept], kind="stable")]
+    ends = np.flatnonzero(np.diff(codes[kept])) + 1
+    return {f"#{codes[part[0]]:06x}": cells[part].tolist() for part in np.split(kept, ends)}
 
 
 def _is_plain_cell(entry: Any) -> bool:
