@@ -380,7 +380,7 @@ def test_a_damaged_archive_is_called_one(text: str | bytes) -> None:
 
 
 def test_of_a_reply_beyond_the_limit_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "MAX_MEMORY", 1000)
+    monkeypatch.setattr(reply, "MAX_MEMORY", 2000)
     step = {"box": [[0, 0, 0], [1, 1, 1]]}
     value, repairs = parse(json.dumps({"build": [step] * 5}))
     assert value["build"] == [step] * len(value["build"])

@@ -189,7 +189,7 @@ def _affordable(text: str) -> int:
     for at in range(0, len(text), 1 << 20):
         cost = sum(text.count(mark, at, at + (1 << 20)) * cost for mark, cost in COSTS.items())
         if cost > left:
-            return at + (left << 20) // cost
+            return at + min(1 << 20, len(text) - at) * left // cost
         left -= cost
     return len(text)
 
