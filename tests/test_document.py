@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
+from voxgen.language.builder import build
 from voxgen.language.document import (
     COMMON,
     STEPS,
@@ -806,3 +807,111 @@ def test_a_misspelt_build_is_built_and_warned_about(key: str) -> None:
     mended, repairs = mend({"size": [2, 2, 2], key: steps, "pallete": {"red": "#ff0000"}})
     assert mended == {"size": [2, 2, 2], "build": steps, "palette": {"red": "#ff0000"}}
     assert [r.level for r in repairs] == ["warn", "warn"]
+
+
+# --------------------------------------------------------------------------- y runs up
+
+LITERAL = [  # what means the same cells in any axes
+    {"box": [[1, 0, 2], [3, 5, 4]], "of": "red", "hollow": True},
+    {"box": [["1", "k-k", 2], [3, "2+3", "k"]], "of": "red"},
+    {"sphere": {"center": [4, 3, 2], "radius": [3, 2, 1]}, "of": "red"},
+    {"ellipsoid": {"center": [4, 3, 2.5], "radius": 2}, "of": "red"},
+    {"cylinder": {"base": [4, 0, 3], "radius": [2, 1], "height": 5, "axis": "y"}, "of": "red"},
+    {"cylinder": {"base": [4, 2, 1], "radius": 2, "height": 4, "axis": "z", "top": 0}, "of": "red"},
+    {"cone": {"base": [0, 3, 3], "radius": 3, "height": "k+1", "axis": "x"}, "of": "red"},
+    {"line": [[0, 0, 0], [7, 5, 6]], "width": 2, "of": "red"},
+    {"voxels": [[0, 1, 2], [7, 5, 0]], "of": "red"},
+    {"formula": "x + 2*y > z + 3 and not (z == 2)", "in": [[0, 0, 1], [6, 4, 5]], "of": "red"},
+    {"formula": "hypot(x-3, z-2) < 2", "of": "red", "when": "y < 4"},
+    {"repeat": 3, "as": "z", "build": [{"box": [["z", "z", 0], ["z", "z+1", "z"]], "of": "red"}]},
+    {"mirror": "z"},
+]
+
+
+@pytest.mark.parametrize("step", LITERAL, ids=json.dumps)
+def test_every_step_turns_with_a_scene_whose_y_runs_up(step: dict[str, Any]) -> None:
+    corner = {"voxels": [[0, 0, 0], [1, 0, 0], [0, 1, 0]], "of": "blue"}
+    document = {"size": [8, 6, 7], "let": {"k": 4}, "build": [corner, step]}
+    lying, standing = build(document).grid, build({**document, "up": "y"}).grid
+    assert standing.size == (8, 7, 6)
+    assert np.array_equal(standing.indices, lying.indices.transpose(0, 2, 1)[:, ::-1])
+
+
+def cells_of(document: dict[str, Any]) -> set[tuple[int, ...]]:
+    return {tuple(int(v) for v in cell) for cell in np.argwhere(build(document).grid.indices)}
+
+
+@pytest.mark.parametrize(
+    ("y_up", "z_up"),
+    [
+        (  # what stands goes on standing
+            {"cylinder": {"base": [3, 1, 2], "radius": 1, "height": 4}},
+            {"cylinder": {"base": [3, 4, 1], "radius": 1, "height": 4}},
+        ),
+        (
+            {"roof": {"box": [[0, 1, 1], [6, 4, 5]], "along": "z"}},
+            {"roof": {"box": [[0, 1, 1], [6, 5, 4]], "along": "y"}},
+        ),
+        ({"pyramid": [[0, 0, 2], [4, 3, 6]]}, {"pyramid": [[0, 0, 0], [4, 4, 3]]}),
+        (
+            {"sphere": {"center": [3, 2, 3], "radius": 2}, "keep": "top"},
+            {"sphere": {"center": [3, 3, 2], "radius": 2}, "keep": "top"},
+        ),
+        (
+            {"layers": ["ab/a./b.", "a*2/.b/.a"], "at": [1, 2, 0], "key": {"a": "red", "b": "red"}},
+            {"layers": ["ab/a./b.", "a*2/.b/.a"], "at": [1, 4, 2], "key": {"a": "red", "b": "red"}},
+        ),
+        (
+            {
+                "layers": ["ab/a.", ".b/.a"],
+                "at": [1, 2, 1],
+                "key": {"a": "red", "b": "red"},
+                "facing": "front",
+            },
+            {
+                "layers": ["ab/a.", ".b/.a"],
+                "at": [1, 4, 2],
+                "key": {"a": "red", "b": "red"},
+                "facing": "front",
+            },
+        ),
+        ({"place": "p", "at": [[1, 0, 2]]}, {"place": "q", "at": [[1, 2, 0]]}),
+        ({"place": "p", "at": [[1, 0, 2]], "turn": 90}, {"place": "q", "at": [[1, 3, 0]], "turn": 90}),
+        (
+            {"place": "p", "at": [[3, 1, 3]], "anchor": "center", "mirror": "z"},
+            {"place": "q", "at": [[3, 3, 1]], "anchor": "center", "mirror": "y"},
+        ),
+        (
+            {"terrain": {"box": [[0, 0, 1], [6, 0, 4]], "scale": 4}},
+            {"terrain": {"box": [[0, 2, 0], [6, 5, 0]], "scale": 4}},
+        ),
+    ],
+    ids=str,
+)
+def test_what_knows_up_by_itself_keeps_it(y_up: dict[str, Any], z_up: dict[str, Any]) -> None:
+    parts = {
+        "p": {
+            "size": [2, 3, 3],
+            "build": [{"voxels": [[0, 0, 0], [1, 0, 0], [0, 2, 0], [1, 0, 2]], "of": "red"}],
+        },
+        "q": {
+            "size": [2, 3, 3],
+            "build": [{"voxels": [[0, 2, 0], [1, 2, 0], [0, 2, 2], [1, 0, 0]], "of": "red"}],
+        },
+    }
+    up = {"size": [8, 6, 7], "up": "y", "parts": parts, "build": [{**y_up, "of": "red"}]}
+    assert cells_of(up) == cells_of({"size": [8, 7, 6], "parts": parts, "build": [{**z_up, "of": "red"}]})
+
+
+def test_a_turned_document_needs_no_more_mending() -> None:
+    document = {"size": [8, 6, 7], "up": "y", "palette": PALETTE, "build": LITERAL}
+    again, _ = mend(document)
+    assert mend(again)[0] == again
+
+
+def test_axes_that_only_may_be_swapped_are_asked_about_and_kept() -> None:
+    steps = [{"box": [[0, 0, i], [3, 9, i]], "of": "a"} for i in range(5)]
+    document, repairs = scene(size=[8, 4, 12], build=[*steps, {"repeat": 2, "build": [BOX]}])
+    assert document["build"][:5] == steps
+    assert any('"up": "y"' in r.fix for r in repairs)
+    assert not any('"up": "y"' in r.fix for r in scene(size=[8, 4, 12], build=steps, up="z")[1])

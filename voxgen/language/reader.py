@@ -8,7 +8,7 @@ from typing import Any
 from voxgen.errors import ReplyError
 from voxgen.language import foreign
 from voxgen.language.builder import Limits, build
-from voxgen.language.reply import parse
+from voxgen.language.reply import parse, uncollected
 from voxgen.scene import Repair, Scene
 
 FORMAT = "format"  # the key of Scene.origin that names a foreign format
@@ -21,6 +21,11 @@ def read(text: str | bytes, *, limits: Limits | None = None, title: str = "") ->
     "format" whose format it was if not our own. `title` is used where the text names none.
     Raises ReplyError when nothing in it can be drawn.
     """
+    with uncollected():
+        return _titled(_read(text, limits, title), title)
+
+
+def _read(text: str | bytes, limits: Limits | None, title: str) -> Scene:
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", "replace")
     found = foreign.recognise_text(text)
@@ -30,14 +35,14 @@ def read(text: str | bytes, *, limits: Limits | None = None, title: str = "") ->
         value, repairs = parse(text)
         found = foreign.recognise(value)
     if found is None:
-        return _titled(_own(value, repairs, limits), title)
+        return _own(value, repairs, limits)
     origin = {FORMAT: found.name}
     if found.grid is not None:
         if not found.grid.voxels:
             raise ReplyError(f"the {found.name} holds no voxel", "is the file complete?")
         return Scene(title or "Untitled", found.grid, repairs=(*repairs, *found.repairs), origin=origin)
     assert found.document is not None
-    return _titled(build(found.document, [*repairs, *found.repairs], limits, origin), title)
+    return build(found.document, [*repairs, *found.repairs], limits, origin)
 
 
 def _own(value: Any, repairs: list[Repair], limits: Limits | None) -> Scene:

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +38,7 @@ from voxgen.language.tokens import (
 )
 from voxgen.scene import Level, Repair
 
-__all__ = ["parse"]
+__all__ = ["parse", "uncollected"]
 
 MAX_TEXT = 64 << 20  # characters
 MAX_LOOSE = 24 << 20  # of a reply that must be mended: the rest is left out, so that time ends
@@ -127,16 +128,24 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
     text = _clean(text)
     if len(text) > MAX_TEXT:
         raise ReplyError(f"the reply is {len(text):,} characters long", f"the limit is {MAX_TEXT:,}")
-    collecting = gc.isenabled()
-    gc.disable()  # millions of small lists, none of them garbage: looking through them doubles the time
     try:
-        return _parse(text, 0)
+        with uncollected():
+            return _parse(text, 0)
     except ReplyError:
         raise
     except Exception as error:  # whatever a reply breaks, it must not break the program
         raise ReplyError(
             f"the reply cannot be read ({type(error).__name__}: {error})", "ask again"
         ) from error
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without the garbage collector: looking through millions of small lists takes twice the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voxgen.language.mending.values import Notes, is_pair, literal
+import numpy as np
 
-__all__ = ["settle"]
+from voxgen.language.mending.turning import Move, shape_of_layers, turned, with_points
+from voxgen.language.mending.values import Notes, literal
+
+__all__ = ["settle", "upright_axis"]
 
 Step = dict[str, Any]
-Point = list[Any]
-Move = Callable[[Point], Point]
+Ends = tuple[list[float], list[float]]  # the low and the high corner
 
-_FIXED = frozenset({"formula", "terrain", "repeat", "scatter", "mirror", "roof", "cone", "cylinder"})
+_FREE = frozenset({"formula", "repeat", "scatter", "mirror", "when"})  # where they end is not plain to see
+_UP = ("up", "upAxis", "up_axis", "upaxis", "vertical", "vertical_axis")
 
 
 def settle(document: dict[str, Any], notes: Notes) -> None:
@@ -97,99 +100,140 @@ def _without(steps: list[Step], target: str) -> list[Step]:
 
 
 def _settle_space(document: dict[str, Any], notes: Notes) -> None:
-    """Turn or shift a scene that then fits its size, and did not before.
+    """Turn a scene that says its y runs up; turn or shift one that then fits its size, and did not before.
 
-    Only where every coordinate is a plain number in a step without a direction of its own, so that the
-    whole scene moves as one; a scene that already touches its size is left alone.
+    Unasked only where every coordinate is a plain number, so that the whole scene moves as one; a scene
+    that already touches its size is left alone.
     """
-    size = [literal(v) for v in document["size"]] if isinstance(document.get("size"), list) else []
-    if len(size) != 3 or any(v is None for v in size) or document.get("functions") or document.get("let"):
-        return
-    sides = [v for v in size if v is not None]
-    steps = document["build"]
-    ends = _extent(steps)
-    if ends is None:
-        if _up(document) == "y":
-            notes.add("$.up", '"y" cannot be followed by every step here', "kept z up")
-        return
-    if _up(document) == "y":
-        deep = max(int(sides[2]), 1) - 1
-        document["build"] = [_moved(step, lambda p: [p[0], deep - p[2], p[1]], True) for step in steps]
-        document["size"] = [document["size"][0], document["size"][2], document["size"][1]]
+    up = upright_axis(document)
+    if up == "y":
+        document.update(turned(document))
         document["up"] = "z"
         notes.add("$.up", "y runs up", "turned the scene so that z does", "info")
         return
-    found = _turned(ends, sides) or _shifted(ends, sides)
-    if found:
-        problem, fix, move = found
-        document["build"] = [_moved(step, move, fix.startswith("swapped")) for step in steps]
-        notes.add("$.build", problem, fix, "warn")
+    size = [literal(v) for v in document["size"]] if isinstance(document.get("size"), list) else []
+    sides = [v for v in size if v is not None]
+    if len(size) != 3 or len(sides) != 3:
+        return
+    ends = [_ends(step, document.get("parts") or {}) for step in document["build"]]
+    whole = None if document.get("functions") or document.get("let") else _extent(document["build"], ends)
+    if whole and up != "z" and _stands_when_turned(whole, sides):
+        high, size = whole[1], document["size"]  # the size is as the language has it, the cells are not
+        problem = f"cells reach y = {high[1]:g} and z = {high[2]:g} in a scene of {sides[1]:g} × {sides[2]:g}"
+        document.update({**turned({**document, "size": [size[0], size[2], size[1]]}), "size": size})
+        notes.add("$.build", problem, 'swapped y and z; "up": "z" in the document keeps them')
+    elif whole and (shift := _shift(whole, sides)):
+        problem, fix, move = shift
+        document["build"] = [with_points(step, move) for step in document["build"]]
+        notes.add("$.build", problem, fix)
+    else:
+        _tell_outside(ends, sides, up, notes)
 
 
-def _up(document: Mapping[str, Any]) -> str:
-    """Return the axis a document declares as up, "z" where it says nothing."""
-    said = next((document[k] for k in ("up", "upAxis", "up_axis") if isinstance(document.get(k), str)), "z")
-    return "y" if said.lower().strip("+") == "y" else "z"
+def _tell_outside(ends: list[Ends | None], sides: list[float], up: str, notes: Notes) -> None:
+    """Say which steps lie outside the scene altogether, and what may be the reason."""
+    outside = [i for i, end in enumerate(ends) if end and not _meets(*end, sides)]
+    for i in outside:
+        notes.add(
+            f"$.build[{i}]", f"lies outside the scene of {_by(sides)}", "nothing of it is drawn", "info"
+        )
+    known = [end for end in ends if end]
+    standing = sum(_fits(*end, sides) for end in known)
+    lying = sum(_fits(*_swapped(end), sides) for end in known)
+    if len(known) > 2 and not up and lying > standing * 1.5 + 1:
+        problem = f"{lying} of {len(known)} steps fit the size with y and z swapped, {standing} as they are"
+        notes.add("$.build", problem, 'kept them; if y runs up here, add "up": "y" to the document')
 
 
-def _extent(steps: list[Step]) -> tuple[list[float], list[float]] | None:
+def _swapped(ends: Ends) -> Ends:
+    (x0, y0, z0), (x1, y1, z1) = ends
+    return [x0, z0, y0], [x1, z1, y1]
+
+
+def _meets(low: list[float], high: list[float], size: list[float]) -> bool:
+    return all(b > -0.5 and a < s - 0.5 for a, b, s in zip(low, high, size, strict=True))
+
+
+def _by(size: list[float]) -> str:
+    return "×".join(f"{s:g}" for s in size)
+
+
+def upright_axis(document: Mapping[str, Any]) -> str:
+    """Return the axis a document declares as up, "" where it says nothing."""
+    said = next((document[k] for k in _UP if isinstance(document.get(k), str)), "")
+    return said.lower().strip(" +").removesuffix("-up").removesuffix(" up")[-1:]
+
+
+def _extent(steps: list[Step], ends: list[Ends | None]) -> Ends | None:
     """Return the low and high corner of everything, None where that is not known from plain numbers."""
-    places: list[list[float]] = []
-    for step in steps:
-        if _FIXED & set(step) or "when" in step:
-            return None
-        found = _places(step)
-        if found is None or len(places) > 2_000_000:
-            return None
-        places += found
-    if not places:
+    known = [end for end in ends if end]
+    if not known or len(known) < len(ends) or any(_FREE & step.keys() for step in steps):
         return None
-    return [min(axis) for axis in zip(*places, strict=True)], [
-        max(axis) for axis in zip(*places, strict=True)
-    ]
+    lows, highs = np.array([low for low, _ in known]), np.array([high for _, high in known])
+    return lows.min(0).tolist(), highs.max(0).tolist()
 
 
-def _places(step: Step) -> list[list[float]] | None:
-    """Return the outermost points of a step."""
+def _ends(step: Step, parts: Mapping[str, Any]) -> Ends | None:
+    """Return the corners of a step, None where they are not plain numbers."""
     points: list[Any] = []
     for key in ("box", "pyramid", "line", "voxels"):
-        points += step.get(key, [])
-    if "place" in step or "layers" in step:
+        points = points + step.get(key, [])
+    for key in ("roof", "terrain"):
+        points = points + (step[key]["box"] if key in step else [])
+    if "layers" in step:
+        at, cells = step.get("at", [0, 0, 0]), shape_of_layers(step)
+        points = [*points, at, [_sum(a, n - 1) for a, n in zip(at, cells, strict=True)]]
+    if "place" in step:
+        part = parts.get(step["place"])
+        shape = part.get("size") if isinstance(part, Mapping) else None
+        if not isinstance(shape, list) or step.get("turn") or step.get("anchor") or len(step["at"]) > 10_000:
+            return None
+        points = points + step["at"]
+        points += [[_sum(a, _sum(n, -1)) for a, n in zip(at, shape, strict=True)] for at in step["at"]]
+    points += _round_ends(step)
+    try:
+        table = np.array(points, np.float64)
+    except (TypeError, ValueError):
         return None
-    ball = step.get("sphere", step.get("ellipsoid"))
+    if table.ndim != 2 or table.shape[1] != 3 or any(type(v) is str for p in points[:1000] for v in p):
+        return None
+    return table.min(0).tolist(), table.max(0).tolist()
+
+
+def _round_ends(step: Step) -> list[Any]:
+    """Return the outermost points of a round shape."""
+    ball, tube = step.get("sphere", step.get("ellipsoid")), step.get("cylinder", step.get("cone"))
     if ball:
-        center, radius = ball["center"], ball["radius"]
+        radius = ball["radius"]
         radii = radius if isinstance(radius, list) else [radius] * 3
-        points += [[_sum(c, r, sign) for c, r in zip(center, radii, strict=True)] for sign in (-1, 1)]
-    plain = [[v for v in p if isinstance(v, (int, float))] for p in points]
-    return plain if all(len(p) == 3 for p in plain) else None
+        return [[_sum(c, r, sign) for c, r in zip(ball["center"], radii, strict=True)] for sign in (-1, 1)]
+    if not tube:
+        return []
+    along = "xyz".index(tube.get("axis", "z"))
+    radii = list(tube["radius"]) if isinstance(tube["radius"], list) else [tube["radius"]] * 2
+    radii.insert(along, 0)
+    height = literal(tube["height"])
+    far = list(tube["base"])
+    far[along] = None if height is None else _sum(far[along], height - 1 if height > 0 else height + 1)
+    ends = [(end, sign) for end in (tube["base"], far) for sign in (-1, 1)]
+    return [[_sum(c, r, sign) for c, r in zip(end, radii, strict=True)] for end, sign in ends]
 
 
-def _sum(center: Any, radius: Any, sign: int) -> Any:
-    c, r = literal(center), literal(radius)
-    return None if c is None or r is None else c + sign * r
+def _sum(a: Any, b: Any, sign: int = 1) -> Any:
+    x, y = literal(a), literal(b)
+    return None if x is None or y is None else x + sign * y
 
 
 def _fits(low: list[float], high: list[float], size: list[float]) -> bool:
     return all(a >= 0 and b <= s - 1 for a, b, s in zip(low, high, size, strict=True))
 
 
-def _turned(ends: tuple[list[float], list[float]], size: list[float]) -> tuple[str, str, Move] | None:
-    """Read a scene whose y runs up, where exactly that makes it fit."""
-    low, high = ends
-    x, z, y = 0, 1, 2  # where a y-up model keeps our axes
-    swapped = [low[x], low[y], low[z]], [high[x], high[y], high[z]]
-    if _fits(low, high, size) or size[1] == size[2] or not _fits(*swapped, size):
-        return None
-    deep = size[1] - 1
-    return (
-        f"cells reach y = {high[1]:g} and z = {high[2]:g} in a scene of {size[1]:g} × {size[2]:g}",
-        "swapped y and z",
-        lambda p: [p[0], deep - p[2], p[1]],
-    )
+def _stands_when_turned(ends: Ends, size: list[float]) -> bool:
+    """Say whether a scene fits its size only if its y runs up."""
+    return size[1] != size[2] and not _fits(*ends, size) and _fits(*_swapped(ends), size)
 
 
-def _shifted(ends: tuple[list[float], list[float]], size: list[float]) -> tuple[str, str, Move] | None:
+def _shift(ends: Ends, size: list[float]) -> tuple[str, str, Move] | None:
     """Read a scene counted from 1, or built around the origin, where exactly that makes it fit."""
     low, high = ends
     if all(a == 1 and b == s for a, b, s in zip(low, high, size, strict=True)):
@@ -210,22 +254,3 @@ def _shifted(ends: tuple[list[float], list[float]], size: list[float]) -> tuple[
 
 def _is_centered(low: float, high: float) -> bool:
     return low < 0 < high and abs(low + high) <= (high - low) / 4
-
-
-def _moved(step: Step, move: Move, turned: bool) -> Step:
-    new = dict(step)
-    for key in ("box", "pyramid", "line", "voxels"):
-        if key in new:
-            new[key] = [move(p) for p in new[key]]
-            if key == "box" and is_pair(new[key]):
-                new[key] = [
-                    [min(c) for c in zip(*new[key], strict=True)],
-                    [max(c) for c in zip(*new[key], strict=True)],
-                ]
-    for key in ("sphere", "ellipsoid"):
-        if key in new:
-            ball = {**new[key], "center": move(new[key]["center"])}
-            if turned and isinstance(ball["radius"], list):
-                ball["radius"] = [ball["radius"][0], ball["radius"][2], ball["radius"][1]]
-            new[key] = ball
-    return new

@@ -120,7 +120,8 @@ def _packed_tube(value: Any, radius: Any, height: Any) -> tuple[list[Any] | None
 def _roof(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:
     along = take(fields, "along", "axis")
     body: Step = {"box": sorted_corners(corners_of(value, fields))}
-    if (axis := axis_of(along)) in ("x", "y"):
+    level = ("x", "z") if place.names.up == "y" else ("x", "y")
+    if (axis := axis_of(along)) in level:
         body["along"] = axis
     return [{"roof": body}]
 
@@ -211,12 +212,12 @@ def _many_voxels(value: Any, place: Place) -> dict[Any, list[list[Any]]] | None:
     first = value[0]
     try:
         if isinstance(first, Mapping):
-            key = next(k for k, v in first.items() if word_of(str(k), v, "voxels") == "of")
-            places, names = [[c["x"], c["y"], c["z"]] for c in value], [c[key] for c in value]
+            key: Any = next(k for k, v in first.items() if word_of(str(k), v, "voxels") == "of")
+            axes: tuple[Any, ...] = ("x", "y", "z")
         else:
-            places = [c[:3] for c in value]
-            names = [c[3] for c in value] if len(first) == 4 else [c[3:] for c in value]
-        cells = np.array(places)
+            key, axes = (3 if len(first) == 4 else slice(3, None)), (0, 1, 2)
+        cells = np.stack([np.array([c[axis] for c in value]) for axis in axes], axis=1)
+        names = [c[key] for c in value]
     except (TypeError, ValueError, LookupError, StopIteration, OverflowError):
         return None
     colors = many_channels(names)

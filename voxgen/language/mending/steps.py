@@ -12,6 +12,7 @@ from voxgen.language.mending.forms import is_valid
 from voxgen.language.mending.layers import needs_key
 from voxgen.language.mending.options import mend_options
 from voxgen.language.mending.shaping import SHAPES, Place, part_like
+from voxgen.language.mending.turning import with_points
 from voxgen.language.mending.values import (
     Names,
     is_channels,
@@ -377,20 +378,4 @@ def _shifted(step: Step, offset: list[Any], variable: str) -> Step:
     def moved(p: list[Any]) -> list[Any]:
         return [c if literal(o) == 0 else f"({c})+({o})*{variable}" for c, o in zip(p, offset, strict=True)]
 
-    new = dict(step)
-    for key in ("box", "pyramid", "line", "voxels"):
-        if key in new:
-            new[key] = [moved(p) for p in new[key]]
-    for key, inner in (("sphere", "center"), ("ellipsoid", "center"), ("cylinder", "base"), ("cone", "base")):
-        if key in new:
-            new[key] = {**new[key], inner: moved(new[key][inner])}
-    for key in ("roof", "terrain"):
-        if key in new:
-            new[key] = {**new[key], "box": [moved(p) for p in new[key]["box"]]}
-    if "place" in new:
-        new["at"] = [moved(p) for p in new["at"]]
-    if "layers" in new:
-        new["at"] = moved(new.get("at", [0, 0, 0]))
-    if "repeat" in new:
-        new["build"] = [_shifted(s, offset, variable) for s in new["build"]]
-    return new
+    return with_points(step, moved)

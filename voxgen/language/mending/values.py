@@ -85,6 +85,7 @@ class Names:
     counted: bool = False  # the palette came as a list: whole numbers are its places
     air: frozenset[str] = frozenset()  # palette names that mean empty cells
     likenesses: dict[str, str | None] = field(default_factory=dict)  # wrong part name → the right one
+    up: str = ""  # the axis that the document says runs up
     left: int = MAX_STEPS  # how many more steps are looked at
 
 
