@@ -501,7 +501,40 @@ def test_y_up_is_turned_only_where_that_fixes_everything() -> None:
     assert document["build"] == [{"box": [[0, 0, 0], [7, 7, 19]], "of": "a"}]
     assert repairs[0].level == "warn"
     for other in ({"box": [[0, 0, 0], [8, 0, 0]], "of": "a"}, {"box": [[0, 0, 0], ["w", 1, 1]], "of": "a"}):
-        assert scene(size=[8, 8, 20], build=[tower, other])[1] == []
+        assert scene(size=[8, 8, 20], build=[tower, BOX, other])[0]["build"] == [tower, BOX, other]
+    assert scene(size=[8, 8, 20], up="z", build=[tower, BOX])[1] == []
+
+
+def test_a_size_that_most_steps_reach_out_of_grows() -> None:
+    far = {"box": [[0, 0, 0], [7, 9, 7]], "of": "a"}
+    document, repairs = scene(size=[4, 4, 4], build=[BOX, far, far])
+    assert document["size"] == [8, 10, 8]
+    assert [(r.path, r.level) for r in repairs] == [("$.size", "warn")]
+    assert scene(size=[4, 4, 4], build=[BOX, BOX, far])[1] == []
+    assert scene(size=[4, 4, 4], build=[BOX, {"box": [[0, 0, 0], [999, 9, 9]], "of": "a"}] * 3)[1] == []
+
+
+def test_numbers_between_cells_are_rounded_and_counted_once() -> None:
+    document, repairs = scene(build=[{"box": [[0.5, 0, 0], [3.4, 3.004, 3]], "of": "a"}])
+    assert document["build"] == [{"box": [[1, 0, 0], [3, 3.004, 3]], "of": "a"}]
+    assert [(r.path, r.problem, r.level) for r in repairs] == [
+        ("$.build", "2 numbers lie between cells", "warn")
+    ]
+
+
+def test_a_step_outside_of_the_scene_is_told() -> None:
+    away = {"box": [[40, 0, 0], [43, 3, 3]], "of": "a"}
+    found = build({"size": [8, 8, 8], "palette": PALETTE, "build": [BOX, BOX, away]}).repairs
+    assert ("$.build[2]", "info") in [(r.path, r.level) for r in found]
+
+
+def test_a_cell_given_twice_is_counted_and_a_clear_color_is_air() -> None:
+    document, repairs = scene(
+        palette={"a": "#ff0000", "b": "#00ff0000"},
+        build=[{"voxels": [[0, 0, 0, "a"], [0, 0, 0, "b"]]}, {**BOX, "of": "b"}],
+    )
+    assert document["build"] == [{"voxels": [[0, 0, 0]], "of": "air"}, {**BOX, "of": "air"}]
+    assert "1 cell is given twice" in [r.problem for r in repairs]
 
 
 def test_cells_outside_are_left_to_be_clipped() -> None:
@@ -910,8 +943,8 @@ def test_a_turned_document_needs_no_more_mending() -> None:
 
 
 def test_axes_that_only_may_be_swapped_are_asked_about_and_kept() -> None:
-    steps = [{"box": [[0, 0, i], [3, 9, i]], "of": "a"} for i in range(5)]
-    document, repairs = scene(size=[8, 4, 12], build=[*steps, {"repeat": 2, "build": [BOX]}])
-    assert document["build"][:5] == steps
-    assert any('"up": "y"' in r.fix for r in repairs)
-    assert not any('"up": "y"' in r.fix for r in scene(size=[8, 4, 12], build=steps, up="z")[1])
+    steps = [{"box": [[0, 0, i], [3, 9, i]], "of": "a"} for i in range(3)]
+    document = {"size": [8, 4, 12], "palette": PALETTE, "build": [*steps, {"repeat": 2, "build": [BOX]}]}
+    assert mend(document)[1] == []
+    assert any('"up": "y"' in r.fix for r in build(document).repairs)
+    assert not any('"up": "y"' in r.fix for r in build({**document, "up": "z"}).repairs)

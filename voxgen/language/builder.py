@@ -87,7 +87,7 @@ def build(
         lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
     voxels = VoxelGrid(grid, tuple(builder.paints.materials))
-    found += documents.remarks(voxels)
+    found += [*documents.oddities(mended), *documents.remarks(voxels)]
     return Scene(
         title=str(mended.get("title") or "Untitled"),
         grid=voxels,

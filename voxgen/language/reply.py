@@ -42,8 +42,8 @@ __all__ = ["parse", "uncollected"]
 
 MAX_TEXT = 64 << 20  # characters
 MAX_LOOSE = 24 << 20  # of a reply that must be mended: the rest is left out, so that time ends
-MAX_MEMORY = 280 << 20  # bytes that the values of a reply may take, by estimate: the rest is left out
-COSTS = {"[": 100, "{": 260, ",": 24, '"': 30}  # bytes that each of these stands for, about
+MAX_MEMORY = 310 << 20  # bytes that the values of a reply may take, by estimate: the rest is left out
+COSTS = {"[": 60, "{": 260, ",": 30, '"': 45}  # bytes that each of these stands for, about
 MAX_STEPS = 500_000  # tries at mending
 MAX_LETTERS = 4  # texts inside texts inside texts
 

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from voxgen.language.foreign.cells import AXES, add_cells, first, is_cell, is_row, list_of, name_in, place_of
 from voxgen.language.foreign.drawing import Drawing, Foreign
 from voxgen.language.foreign.palettes import palette_of
@@ -202,7 +204,7 @@ def _op(op: Any) -> tuple[str, list[Any]]:
         op = re.split(r"[\s,]+", op.strip()[:200_000])
     if not isinstance(op, list) or not op or not isinstance(op[0], str):
         return "", []
-    rest = op[1:]
+    rest = op[1:] if len(op) < 1 << 20 else op[1 : 1 << 22]
     if len(rest) < 40 and any(isinstance(v, list) for v in rest):
         rest = [v for item in rest for v in (item if isinstance(item, list) else [item])]
     name = fold(op[0])
@@ -226,7 +228,7 @@ def _draw(drawing: Drawing, name: str, rest: list[Any]) -> bool:
         high.insert(axis, rest[1])
         drawing.box(low, high, rest[6])
     elif name == "set" and len(rest) >= 4:
-        places = [rest[i : i + 3] for i in range(1, len(rest) - 2, 3)]
+        places = np.array(rest[1 : len(rest) - (len(rest) - 1) % 3]).reshape(-1, 3)
         drawing.cells(places, [rest[0]] * len(places))
     else:
         return False

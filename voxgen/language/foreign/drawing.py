@@ -80,9 +80,9 @@ class Drawing:
             self.notes.add("$", f"{len(boxes):,} boxes", f"drew the first {MAX_BOXES:,}", "loss")
         return boxes[:MAX_BOXES]
 
-    def cells(self, places: list[Any], names: Any) -> None:
+    def cells(self, places: Any, names: list[Any]) -> None:
         """Draw single cells: [x, y, z] each, and what each is made of."""
-        if not places:
+        if not len(places):
             return
         indices = self._indices_of(names)
         points, good, between = cell_array(places)
@@ -237,11 +237,21 @@ class Drawing:
         dtype = np.uint8 if len(self.materials) <= 256 else np.uint16
         grid = np.zeros(high - low + 1, dtype)
         self._paint(grid, low)
+        self._tell_twice(grid)
         if size is None:
             grid = _cropped(grid)
         if not grid.any():
             raise ReplyError(f"the {name} holds no block", "everything drawn is carved away again")
         return Foreign(name, compact(grid, self.materials), repairs=tuple(self.notes.all()))
+
+    def _tell_twice(self, grid: NDArray[Any]) -> None:
+        """Say how many cells of a list were given twice."""
+        if len(self.drawn) != 1 or isinstance(self.drawn[0], np.ndarray) or max(grid.shape) >= MAX_SIDE:
+            return
+        twice = int(np.count_nonzero(self.drawn[0][1])) - int(np.count_nonzero(grid))
+        if twice > 0:
+            cells = "1 cell is" if twice == 1 else f"{twice:,} cells are"
+            self.notes.add("$", f"{cells} given twice", "the last counts", "info")
 
     def bounds(self) -> tuple[Points, Points] | None:
         """Return the lowest and the highest cell of what is drawn and not air."""

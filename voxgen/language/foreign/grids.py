@@ -118,14 +118,15 @@ def keyed(value: Any) -> Foreign | None:
     if not all(isinstance(k, str) and PLACE.fullmatch(k) for k in (keys[0], keys[-1], keys[len(keys) // 2])):
         return None
     drawing = Drawing(palette_of(value) if cells is not value else {}, "z")
-    places, names = [], []
+    numbers: list[int] = []
+    names: list[Any] = []
     for key, name in cells.items():
         if isinstance(key, str) and (found := PLACE.fullmatch(key)):
-            places.append([int(found[1]), int(found[2]), int(found[3])])
+            numbers += map(int, found.groups())
             names.append(name)
         else:
             drawing.lost += 1
-    drawing.cells(places, names)
+    drawing.cells(np.array(numbers).reshape(-1, 3), names)
     return drawing.finish("cells by coordinates", size_of(value) if isinstance(value, Mapping) else None)
 
 
@@ -252,8 +253,12 @@ def plain_layers(value: Any) -> Foreign | None:
         return None
     step = {"layers": layers, **{k: value[k] for k in ("at", "key", "facing") if k in value}}
     rest = {k: v for k, v in value.items() if k not in ("layers", "at", "key", "facing")}
-    repairs = (_top_first(layers),) if isinstance(layers, list) and _is_fullest_on_top(layers) else ()
-    return Foreign("plain layers", document={**rest, "build": [step]}, repairs=repairs)
+    repairs = [_top_first(layers)] if isinstance(layers, list) and _is_fullest_on_top(layers) else []
+    size = size_of(value)
+    if size and isinstance(layers, list) and len(layers) < size[2] and "facing" not in value:
+        problem = f"{len(layers)} layers in a scene {size[2]} high"
+        repairs.append(Repair("$.layers", problem, "left the top empty"))
+    return Foreign("plain layers", document={**rest, "build": [step]}, repairs=tuple(repairs))
 
 
 def _is_layer(value: Any) -> bool:

@@ -33,7 +33,7 @@ def cell(value: Any) -> tuple[int, int, int] | None:
     return (x, y, z) if max(abs(x), abs(y), abs(z)) <= FAR else None
 
 
-def cell_array(rows: list[Any]) -> tuple[Points, NDArray[np.bool_], int]:
+def cell_array(rows: Any) -> tuple[Points, NDArray[np.bool_], int]:
     """Return (n, 3) cells of [x, y, z] rows, which rows are good, and how many lie between cells."""
     try:
         table = np.array(rows, np.float64).reshape(-1, 3)

@@ -139,10 +139,16 @@ def _used_numbers(steps: Any, depth: int) -> Iterator[int]:
 
 def _is_nothing(name: str, value: Any, counted: bool) -> bool:
     """Say whether an entry stands for empty cells."""
-    if value is None or (isinstance(value, str) and is_air(value)):
+    if value is None or (isinstance(value, str) and (is_air(value) or _is_clear(value))):
         return True
     given = _own_name(value)
     return bool(given and is_air(given)) or (not counted and is_air(name) and name != "air")
+
+
+def _is_clear(value: str) -> bool:
+    """Say whether a colour has an alpha of 0: "#11223300", "transparent"."""
+    found = read_color(value)
+    return found is not None and found[1] == 0
 
 
 def _scale(values: list[Any], notes: Notes) -> float | None:

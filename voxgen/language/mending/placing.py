@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from voxgen.language.mending.turning import Move, shape_of_layers, turned, with_points
 from voxgen.language.mending.values import Notes, literal
+from voxgen.scene import Repair
 
-__all__ = ["settle", "upright_axis"]
+__all__ = ["oddities", "settle", "upright_axis"]
 
 Step = dict[str, Any]
 Ends = tuple[list[float], list[float]]  # the low and the high corner
 
 _FREE = frozenset({"formula", "repeat", "scatter", "mirror", "when"})  # where they end is not plain to see
+MAX_SIDE = 512  # that a size may grow to
+MAX_LOOKED_AT = 20_000  # steps
+MAX_ROUNDED = 100_000  # cells of a step that are looked through for fractions
+MAX_ODD = 100  # of them that are told
 _UP = ("up", "upAxis", "up_axis", "upaxis", "vertical", "vertical_axis")
 
 
@@ -111,38 +117,92 @@ def _settle_space(document: dict[str, Any], notes: Notes) -> None:
         document["up"] = "z"
         notes.add("$.up", "y runs up", "turned the scene so that z does", "info")
         return
-    size = [literal(v) for v in document["size"]] if isinstance(document.get("size"), list) else []
-    sides = [v for v in size if v is not None]
-    if len(size) != 3 or len(sides) != 3:
+    _round_cells(document, notes)
+    sides = _sides(document)
+    if not sides or document.get("functions") or document.get("let"):
         return
-    ends = [_ends(step, document.get("parts") or {}) for step in document["build"]]
-    whole = None if document.get("functions") or document.get("let") else _extent(document["build"], ends)
-    if whole and up != "z" and _stands_when_turned(whole, sides):
-        high, size = whole[1], document["size"]  # the size is as the language has it, the cells are not
-        problem = f"cells reach y = {high[1]:g} and z = {high[2]:g} in a scene of {sides[1]:g} × {sides[2]:g}"
-        document.update({**turned({**document, "size": [size[0], size[2], size[1]]}), "size": size})
+    steps = document["build"]
+    whole = _extent(steps, document)
+    if whole is None:
+        return
+    fits = _fits(*whole, sides)
+    if not fits and up != "z" and (standing := _stood_up(document, sides)):
+        problem = f"cells reach y = {whole[1][1]:g} and z = {whole[1][2]:g} in a scene of {_by(sides)}"
         notes.add("$.build", problem, 'swapped y and z; "up": "z" in the document keeps them')
-    elif whole and (shift := _shift(whole, sides)):
+        document.update(standing)
+    elif shift := _shift(whole, sides):
         problem, fix, move = shift
-        document["build"] = [with_points(step, move) for step in document["build"]]
+        document["build"] = [with_points(step, move) for step in steps]
         notes.add("$.build", problem, fix)
-    else:
-        _tell_outside(ends, sides, up, notes)
+    elif not fits and (wide := _grown(document, whole, sides)):
+        notes.add("$.size", f"most steps reach outside of {_by(sides)}", f"made it {_by(wide)}")
+        document["size"] = wide
 
 
-def _tell_outside(ends: list[Ends | None], sides: list[float], up: str, notes: Notes) -> None:
-    """Say which steps lie outside the scene altogether, and what may be the reason."""
-    outside = [i for i, end in enumerate(ends) if end and not _meets(*end, sides)]
-    for i in outside:
-        notes.add(
-            f"$.build[{i}]", f"lies outside the scene of {_by(sides)}", "nothing of it is drawn", "info"
-        )
+def _sides(document: Mapping[str, Any]) -> list[float]:
+    """Return the three sides of a scene, [] where they are not plain numbers."""
+    size = document.get("size")
+    sides = [v for v in map(literal, size) if v is not None] if isinstance(size, list) else []
+    return sides if len(sides) == 3 else []
+
+
+def _round_cells(document: dict[str, Any], notes: Notes) -> None:
+    """Round the corners of boxes and single cells that lie between cells, halves up, as drawing them does."""
+    count = 0
+
+    def rounded(value: Any) -> Any:
+        nonlocal count
+        if type(value) is not float or abs(value - round(value)) <= 0.01:
+            return value
+        count += 1
+        return math.floor(value + 0.5)
+
+    steps = []
+    for step in document["build"]:
+        key = next((k for k in ("box", "voxels") if k in step and len(step[k]) <= MAX_ROUNDED), None)
+        before = count
+        cells = [[rounded(v) for v in p] for p in step[key]] if key else []
+        steps.append({**step, key: cells} if key and count > before else step)
+    if count:
+        document["build"] = steps
+        notes.add("$.build", f"{count:,} numbers lie between cells", "rounded them to the nearest")
+
+
+def _stood_up(document: dict[str, Any], sides: list[float]) -> dict[str, Any] | None:
+    """Return a document whose cells have y up, its size not, in our axes; None where that does not fit."""
+    if sides[1] == sides[2]:
+        return None
+    size = document["size"]
+    standing = {**turned({**document, "size": [size[0], size[2], size[1]]}), "size": size}
+    whole = _extent(standing["build"], standing)
+    return standing if whole and _fits(*whole, sides) else None
+
+
+def _grown(document: Mapping[str, Any], whole: Ends, sides: list[float]) -> list[int] | None:
+    """Return the size that holds everything, where most steps reach out of the one declared."""
+    ends = [_ends(step, document) for step in document["build"]]
+    out = sum(not _fits(*end, sides) for end in ends if end)
+    wide = [max(int(s), math.floor(high + 1.5)) for s, high in zip(sides, whole[1], strict=True)]
+    return wide if out * 2 > len(ends) and min(whole[0]) >= 0 and max(wide) <= MAX_SIDE else None
+
+
+def oddities(document: Mapping[str, Any]) -> list[Repair]:
+    """Return what looks odd about where the steps of a mended document are, and was left as it is."""
+    sides = _sides(document)
+    ends = [_ends(step, document) for step in document["build"][:MAX_LOOKED_AT]] if sides else []
+    found = [
+        Repair(f"$.build[{i}]", f"lies outside the scene of {_by(sides)}", "nothing of it is drawn", "info")
+        for i, end in enumerate(ends)
+        if end and not _meets(*end, sides)
+    ][:MAX_ODD]
     known = [end for end in ends if end]
     standing = sum(_fits(*end, sides) for end in known)
     lying = sum(_fits(*_swapped(end), sides) for end in known)
-    if len(known) > 2 and not up and lying > standing * 1.5 + 1:
+    if len(known) > 2 and not upright_axis(document) and lying > standing * 1.5 + 1:
         problem = f"{lying} of {len(known)} steps fit the size with y and z swapped, {standing} as they are"
-        notes.add("$.build", problem, 'kept them; if y runs up here, add "up": "y" to the document')
+        fix = 'kept them; if y runs up here, add "up": "y" to the document'
+        found.append(Repair("$.build", problem, fix))
+    return found
 
 
 def _swapped(ends: Ends) -> Ends:
@@ -154,7 +214,7 @@ def _meets(low: list[float], high: list[float], size: list[float]) -> bool:
     return all(b > -0.5 and a < s - 0.5 for a, b, s in zip(low, high, size, strict=True))
 
 
-def _by(size: list[float]) -> str:
+def _by(size: Sequence[float]) -> str:
     return "×".join(f"{s:g}" for s in size)
 
 
@@ -164,16 +224,19 @@ def upright_axis(document: Mapping[str, Any]) -> str:
     return said.lower().strip(" +").removesuffix("-up").removesuffix(" up")[-1:]
 
 
-def _extent(steps: list[Step], ends: list[Ends | None]) -> Ends | None:
+def _extent(steps: list[Step], document: Mapping[str, Any]) -> Ends | None:
     """Return the low and high corner of everything, None where that is not known from plain numbers."""
+    if any(_FREE & step.keys() for step in steps):
+        return None
+    ends = [_ends(step, document) for step in steps]
     known = [end for end in ends if end]
-    if not known or len(known) < len(ends) or any(_FREE & step.keys() for step in steps):
+    if not known or len(known) < len(ends):
         return None
     lows, highs = np.array([low for low, _ in known]), np.array([high for _, high in known])
     return lows.min(0).tolist(), highs.max(0).tolist()
 
 
-def _ends(step: Step, parts: Mapping[str, Any]) -> Ends | None:
+def _ends(step: Step, document: Mapping[str, Any]) -> Ends | None:
     """Return the corners of a step, None where they are not plain numbers."""
     points: list[Any] = []
     for key in ("box", "pyramid", "line", "voxels"):
@@ -184,7 +247,7 @@ def _ends(step: Step, parts: Mapping[str, Any]) -> Ends | None:
         at, cells = step.get("at", [0, 0, 0]), shape_of_layers(step)
         points = [*points, at, [_sum(a, n - 1) for a, n in zip(at, cells, strict=True)]]
     if "place" in step:
-        part = parts.get(step["place"])
+        part = (document.get("parts") or {}).get(step["place"])
         shape = part.get("size") if isinstance(part, Mapping) else None
         if not isinstance(shape, list) or step.get("turn") or step.get("anchor") or len(step["at"]) > 10_000:
             return None
@@ -226,11 +289,6 @@ def _sum(a: Any, b: Any, sign: int = 1) -> Any:
 
 def _fits(low: list[float], high: list[float], size: list[float]) -> bool:
     return all(a >= 0 and b <= s - 1 for a, b, s in zip(low, high, size, strict=True))
-
-
-def _stands_when_turned(ends: Ends, size: list[float]) -> bool:
-    """Say whether a scene fits its size only if its y runs up."""
-    return size[1] != size[2] and not _fits(*ends, size) and _fits(*_swapped(ends), size)
 
 
 def _shift(ends: Ends, size: list[float]) -> tuple[str, str, Move] | None:

@@ -193,7 +193,7 @@ def _colored_voxels(value: Any, place: Place) -> list[Step]:
     for entry in value:
         if _is_plain_cell(entry):
             cells.pop(entry_place := tuple(entry[:3]), None)
-            cells[entry_place] = entry[3]
+            cells[entry_place] = "air" if entry[3] in place.names.air else entry[3]
             continue
         found = point(entry)
         if found is None:
@@ -201,6 +201,9 @@ def _colored_voxels(value: Any, place: Place) -> list[Step]:
             continue
         cells.pop(tuple(found), None)  # a later entry of the same cell wins
         cells[tuple(found)] = _material_of_cell(entry, place.names)
+    if twice := len(value) - lost - len(cells):
+        problem = "1 cell is given twice" if twice == 1 else f"{twice:,} cells are given twice"
+        place.names.notes.add(f"{place.path}.voxels", problem, "the last counts", "info")
     groups: dict[Any, list[list[Any]]] = {}
     for cell, name in cells.items():
         groups.setdefault(name, []).append(list(cell))

@@ -6,10 +6,13 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from voxgen.language.palette import fold, hex_of, read_color
+import numpy as np
+
+from voxgen.language.palette import MANY, fold, hex_of, read_color
 from voxgen.scene import Level, Repair
 
 MAX_REPAIRS = 1000
@@ -180,7 +183,14 @@ def is_pair(value: Any) -> bool:
 
 def is_points(value: Any) -> bool:
     """Say whether a value is a list of points."""
-    return type(value) is list and bool(value) and all(map(is_point, value))
+    if type(value) is not list or not value:
+        return False
+    if len(value) > MANY:
+        with suppress(ValueError, TypeError):  # of uneven rows
+            table = np.array(value)
+            if table.dtype.kind in "if" and table.shape[1:] == (3,):
+                return bool(np.isfinite(table).all())
+    return all(map(is_point, value))
 
 
 def point(value: Any) -> list[Any] | None:
