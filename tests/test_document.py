@@ -21,6 +21,7 @@ from voxgen.language.document import (
     read_view,
     remarks,
 )
+from voxgen.language.reader import lost_steps
 from voxgen.scene import AIR, Light, Material, Repair, View, VoxelGrid
 
 REPLIES = sorted((Path(__file__).parents[2] / "shared" / "replies").glob("*.txt"))
@@ -840,6 +841,21 @@ def test_a_misspelt_build_is_built_and_warned_about(key: str) -> None:
     mended, repairs = mend({"size": [2, 2, 2], key: steps, "pallete": {"red": "#ff0000"}})
     assert mended == {"size": [2, 2, 2], "build": steps, "palette": {"red": "#ff0000"}}
     assert [r.level for r in repairs] == ["warn", "warn"]
+
+
+def test_lost_steps_are_counted_once_each_beside_all_there_are() -> None:
+    steps = [
+        BOX,
+        {"wibble": 1},
+        {"sphere": {"center": [1, 1, 1]}, "of": "a"},
+        {"place": "none", "at": [0, 0, 0]},
+    ]
+    parts = {"p": {"size": [1, 1, 1], "build": [{"voxels": [[0, 0, 0]], "of": "a"}, {"wobble": 2}]}}
+    nested = {"repeat": 2, "build": [BOX, {"box": 3, "of": "a"}]}
+    for size in ([8, 8, 8], None):
+        found = build({"size": size, "palette": PALETTE, "parts": parts, "build": [*steps, nested]})
+        assert lost_steps(found) == (5, 9)
+    assert lost_steps(build({"build": [BOX]})) == (0, 1)
 
 
 # --------------------------------------------------------------------------- y runs up

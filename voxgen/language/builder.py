@@ -132,9 +132,9 @@ class _Builder:
 
     def run(self) -> Indices:
         size = self._size()
+        self.path = "$"
         steps = self.document.get("build") or []
         canvas = Canvas(size) if size else self._measured(lambda c: self.steps(c, steps, self.scope))
-        self.path = "$"
         try:
             self.steps(canvas, steps, self.scope)
         except _LimitError as stop:

@@ -258,7 +258,11 @@ def _ends(step: Step, document: Mapping[str, Any]) -> Ends | None:
         table = np.array(points, np.float64)
     except (TypeError, ValueError):
         return None
-    if table.ndim != 2 or table.shape[1] != 3 or any(type(v) is str for p in points[:1000] for v in p):
+    if (
+        table.shape[1:] != (3,)
+        or not np.isfinite(table).all()
+        or any(type(v) is str for p in points[:1000] for v in p)
+    ):
         return None
     return table.min(0).tolist(), table.max(0).tolist()
 
