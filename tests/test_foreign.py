@@ -194,6 +194,10 @@ def test_brick_lines_may_stand_among_a_few_words() -> None:
         ("red_sandstone_slab", "red_sandstone"),
         ("potted_poppy", "poppy"),
         ("chest[facing=north]{Items:[]}", "chest"),
+        ("silver_glazed_terracotta", "light_gray_glazed_terracotta"),
+        ("lit_redstone_lamp", "redstone_lamp"),
+        ("cobbled_deepslate_wall", "deepslate"),
+        ("attached_melon_stem", "melon"),
     ],
 )
 def test_block_names_lose_their_state_and_family_ending(name: str, color: str) -> None:

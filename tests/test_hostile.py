@@ -169,7 +169,7 @@ def reads_or_says_why(text: str) -> None:
     if found is None:
         assert reason
         assert "\n" not in reason
-        assert "cannot be read" not in reason  # a bug, caught at the last moment
+        assert "the reply cannot be read" not in reason  # a bug, caught at the last moment
         return
     assert not [r for r in found.repairs if "beyond understanding" in r.problem], found.repairs
     assert found.grid.voxels > 0
