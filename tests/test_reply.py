@@ -24,6 +24,7 @@ from voxgen.scene import Scene
 
 FIXTURES = Path(__file__).parent / "fixtures" / "replies"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text("utf-8"))
+ROOT = Path(__file__).parents[1]
 POND = FIXTURES.parent / "pond"
 CASES = Path(__file__).parents[2] / "shared" / "broken" / "cases.json"
 
@@ -386,3 +387,50 @@ def test_of_a_reply_beyond_the_limit_the_beginning_is_kept(monkeypatch: pytest.M
     assert value["build"] == [step] * len(value["build"])
     assert 0 < len(value["build"]) < 5, value
     assert any(r.level == "loss" and "characters long" in r.problem for r in repairs)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("gallery/*/reply.txt")), ids=lambda path: path.parent.name)
+def test_a_listener_hands_over_every_piece_of_a_recorded_reply_character_by_character(path: Path) -> None:
+    text = path.read_text("utf-8")
+    document = json.loads(text)
+    listener = Listener()
+    pieces = [piece for sign in text for piece in listener.feed(sign)]
+    assert [piece.value for piece in pieces if piece.kind == "step"] == document["build"]
+    assert {p.name: p.value for p in pieces if p.kind == "part"} == document.get("parts", {})
+    assert {p.name: p.value for p in pieces if p.kind == "color"} == document["palette"]
+
+
+def test_a_listener_knows_at_every_cut_what_a_cut_reply_would_keep() -> None:
+    text = json.dumps(SCENE, indent=1)
+    listener, steps = Listener(), 0
+    for length in range(1, len(text) + 1):
+        steps += sum(piece.kind == "step" for piece in listener.feed(text[length - 1]))
+        if length % 7 == 0 and length > 300:
+            kept = parse(text[:length])[0].get("build", [])
+            assert kept[:steps] == SCENE["build"][:steps]
+            assert len(kept) <= steps + 1
+    assert steps == len(SCENE["build"])
+
+
+def test_a_listener_looks_at_each_character_a_bounded_number_of_times() -> None:
+    """Reading ten times as much takes ten times the work, counted in calls of the patterns, not in time."""
+
+    def work(times: int) -> int:
+        text = '{"build": [' + '{"box": [[0, 0, 0], [1, 1, 1]], "of": "red", "note": "a [b] c"},' * times
+        calls = 0
+
+        def count(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        listener = Listener()
+        sys.setprofile(count)
+        try:
+            for at in range(0, len(text), 5):
+                listener.feed(text[at : at + 5])
+        finally:
+            sys.setprofile(None)
+        assert listener.steps == times
+        return calls
+
+    assert work(400) < 11 * work(40)
