@@ -10,7 +10,7 @@ from typing import Any
 
 from voxgen.language.tokens import Note
 
-__all__ = ["joined_events", "letter", "regions", "unwrapped"]
+__all__ = ["joined_events", "joined_pieces", "letter", "regions", "unwrapped"]
 
 _NAMES = r"(?:think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection)"
 REASONING = re.compile(
@@ -23,7 +23,13 @@ FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*(?:final|commentary\s+to=)")
 FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*[\w+.#-]*[^\n`]*$", re.M)
 LINE_MARKS = [  # of a mail, a diff, a listing, a list
     re.compile(mark, re.M)
-    for mark in (r"^[ \t]*>[ ]?", r"^\+", r"^[ \t]*\d{1,6}[ ]*[:|│→)\t][ \t]?", r"^[ \t]*[-*•][ ]")
+    for mark in (
+        r"^[ \t]*>[ ]?",
+        r"^\+",
+        r"^[ \t]*\d{1,6}[ ]*[:|│→)\t][ \t]?",
+        r"^[ \t]*[-*•][ ]",
+        r"^[ \t]*[│┃|][ ]?",
+    )
 ]
 DIFF_HEAD = re.compile(r"^(?:---|\+\+\+|@@|diff |index |-).*$", re.M)
 MOST = 0.8  # of the lines carry a mark where it stands for all of them
@@ -134,9 +140,19 @@ def joined_events(text: str) -> str | None:
 def _piece(event: str) -> str | None:
     """Return the text one event of a stream carries; None if it carries none."""
     try:
-        data = json.loads(event)
+        return _text_of(json.loads(event))
     except (ValueError, RecursionError):
         return None
+
+
+def joined_pieces(events: list[Any]) -> str | None:
+    """Join the text of the events of a stream, decoded already; None if one of the first carries none."""
+    pieces = [_text_of(event) for event in events]
+    return None if None in pieces[:2] else "".join(piece for piece in pieces if piece)
+
+
+def _text_of(data: Any) -> str | None:
+    """Return the text an event carries; None if it carries none."""
     for path in EVENT_PATHS:
         inner: Any = data
         for step in path:

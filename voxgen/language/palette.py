@@ -335,9 +335,9 @@ def guess_material(name: str, known: Collection[str]) -> tuple[str | Material, s
     ('moss', 'used "moss"')
     """
     name = name[:200]
-    folded = fold(name)
+    folded, last = fold(name), fold(name.rsplit(".", 1)[-1])  # of Material.MOSS
     for other in known:
-        if folded and fold(other) == folded:
+        if folded and fold(other) in (folded, last):
             return other, f'used "{other}"'
     if color := read_color(name):
         return Material(name, color[0], color[1]), f"used the colour {hex_of(color[0])}"

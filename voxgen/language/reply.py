@@ -19,7 +19,7 @@ from typing import Any
 
 from voxgen.errors import ReplyError
 from voxgen.language.brackets import STEP_KEYS, Frame, Mender
-from voxgen.language.envelope import answers, joined_events, letter, regions, unwrapped
+from voxgen.language.envelope import answers, joined_events, joined_pieces, letter, regions, unwrapped
 from voxgen.language.outline import outlined
 from voxgen.language.salvage import Builder, rehoused
 from voxgen.language.tokens import (
@@ -67,8 +67,10 @@ SCENE_KEYS = FILLED_KEYS | {
 HEAD_KEYS = SCENE_KEYS | {"voxgen", "plan", "light", "view", "seed", "name", "description"}
 CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source", "program"])
 
-START = re.compile(  # not {words, in brackets}, a [Call(name=…)], or a brace around a brace
-    r"(?:\{(?!\s{0,9}\{)|[\[｛［【])(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=)"
+START = re.compile(  # not {words, in brackets}, [code=json], a [Call(name=…)], a brace around a brace or code
+    r"(?:\{(?!\s{0,9}\{)|[\[｛［【])"
+    r"(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=|\w{1,20}=\w{1,20}\]"
+    r"|\s*(?:return|const|let|var)\s)"
 )
 AFTER = re.compile(r"[^\w{\[(<]*[,*.+]")  # what may go on after a closing bracket: it was closed too early
 BRACKET = re.compile(r"[\[\]{}]")
@@ -80,6 +82,7 @@ ESCAPED_START = re.compile(r"[{\[](?:\s|\\[nt])*\\\"")
 NO_BRACES = re.compile(
     rf"^[ \t]*[\"'“]?(?:{'|'.join(sorted(SCENE_KEYS))})[\"'”]?\s*[:=]\s*[\[{{\"'\d(]", re.M
 )
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
 HALF = re.compile(  # half of a surrogate pair, which nothing could write
     r"\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][\da-fA-F]{2}"
 )
@@ -162,6 +165,8 @@ def _clean(text: str | bytes) -> str:
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "replace")
     text = text.removeprefix("\ufeff").replace("\0", "")
+    if "\x1b" in text:
+        text = ANSI.sub("", text)
     if not text.isascii():
         text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     return HALF.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
@@ -207,6 +212,8 @@ def _inner_text(value: Any) -> str | None:
     """Return the text a value is only the envelope of; None if it is a scene itself."""
     if isinstance(value, str):
         return value if START.search(value) else None
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict):
+        return joined_pieces(value)
     return letter(value) if isinstance(value, dict) and not SCENE_KEYS & value.keys() else None
 
 

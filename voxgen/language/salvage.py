@@ -18,7 +18,7 @@ __all__ = ["Builder", "rehoused"]
 
 PROSE_KEYS = frozenset(["title", "name", "plan", "description"])  # half a sentence is better than none
 IN_STEP = STEP_KEYS | TOP
-LOOP = re.compile(r"\s*for (\w+) in (range\([-\d, ]+\))")
+LOOP = re.compile(r"\s*for (\w+) in (range\([-\d, ]+\)|\([-\d, ]+\))")
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -101,6 +101,12 @@ class Builder:
         if text and ONLY_DOTS.match(key) and ONLY_DOTS.match(value):
             self.note(token.start, "the model left something out", "nothing was added", "loss")
             return
+        if key in STEP_KEYS and key in top.value and isinstance(self.stack[-2].value, list):
+            self.note(
+                token.start, f"a second {short(json.dumps(key))} in one step", "began a new step", "warn"
+            )
+            self.stack[-2].value.append(top.value)
+            top.value = {}
         if key in top.value:
             value = self._merge(key, top.value[key], value, token)
         top.value[key] = value

@@ -7,7 +7,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ PLUS_TEXT = re.compile(r"\s*\+\s*(?=[\"'`])")
 # numbers and bare words
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s*[,\]}:])")
 LOOSE_NUMBER = re.compile(r"[-+−–]?(?:0[xX][\da-fA-F]+|0[bB][01]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
-UNIT = re.compile(r"\s*(?:px|m|cm|mm|vox|voxels?|units?|blocks?|cells?|%|deg|degrees|°)")
+UNIT = re.compile(r"\s*(?:f|px|m|cm|mm|vox|voxels?|units?|blocks?|cells?|%|deg|degrees|°)")
 SIZES = re.compile(r"(?!0x)\d{1,6}(?:\s{0,3}[x×]\s{0,3}\d{1,6}){1,2}(?=\s*[,\]}])")
 NO_BRACKETS = re.compile(  # "size": 6, 6, 4, "palette": … but not 1,024
     r"-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){2,5}(?=\s*(?:,\s*[\"'A-Za-z_]|\}))"
@@ -208,7 +208,7 @@ class Tokens:
             self._add("$", None, self.stop, self.stop)
             return
         sign = self.text[start]
-        mark = MARKS.get(sign)
+        mark = ":" if self.text.startswith("->", start) and self.read[-1].kind in "sw" else MARKS.get(sign)
         if mark in ("{", "["):
             self._open(start, mark)
         elif mark in ("}", "]"):
@@ -336,7 +336,7 @@ class Tokens:
 
     def _separator(self, start: int, mark: str) -> None:
         text, end = self.text, start + 1
-        if text[start] == "=" and text[end : end + 1] == ">":
+        if text[start] in "=-" and text[end : end + 1] == ">":
             end += 1
         if text[start] != mark:
             self.note(start, f"{text[start:end]} in place of {mark}", f"read as {mark}")
@@ -653,8 +653,10 @@ def _loose_number(text: str) -> float | None:
         return None
 
 
-def counted(span: str) -> range | None:
-    """Read range(3), range(1, 4) or range(9, 0, -2)."""
+def counted(span: str) -> Sequence[int] | None:
+    """Read range(3), range(1, 4), range(9, 0, -2) or (0, 5)."""
+    if span.startswith("("):
+        return [int(n) for n in re.findall(r"-?\d{1,6}", span)]
     found = RANGE.fullmatch(span)
     bounds = [int(bound) for bound in found.groups() if bound] if found else []
     return range(*bounds) if bounds and 0 not in bounds[2:] else None

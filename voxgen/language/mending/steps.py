@@ -262,7 +262,8 @@ def _explain(name: str, before: Any, shape: Step, hint: str, path: str, names: N
 
 def _fields(name: str, step: Step, path: str, names: Names) -> dict[str, Any]:
     """Return everything a step says, also inside its object, under the language's own words."""
-    body = step.get(name)
+    body = _decoded(step.get(name))
+    step = {**step, name: body} if name in step else step
     inside = isinstance(body, dict) and _is_body(name, body)
     items = [*(body.items() if inside and isinstance(body, dict) else []), *step.items()]
     fields: dict[str, Any] = {} if inside else {name: body}
@@ -277,6 +278,14 @@ def _fields(name: str, step: Step, path: str, names: Names) -> dict[str, Any]:
         if word != name or fields.get(name) is None:
             fields[word] = value
     return fields
+
+
+def _decoded(body: Any) -> Any:
+    """Return what a text says if it is an object of JSON."""
+    if isinstance(body, str) and body.lstrip()[:1] == "{":
+        with suppress(ValueError, RecursionError):
+            return json.loads(body)
+    return body
 
 
 def _is_body(name: str, body: Mapping[str, Any]) -> bool:

@@ -85,6 +85,9 @@ def _of_list(values: list[Any], notes: Notes) -> Any:
     if _is_patch(values[-1] if values else None):
         notes.add("$", f"the scene comes in {len(values):,} patches", "put them together", "info")
         return _patched(values)
+    if len(values) > 1 and all(map(_is_pair, values)):
+        notes.add("$", "is a list of keys and values", "put them together", "info")
+        return dict(values)
     if len(values) == 1 and isinstance(values[0], Mapping) and _inner(values[0]) is not None:
         return values[0]  # a list of one tool call
     documents = [v for v in values[:_MAX_PIECES] if isinstance(v, Mapping) and _knows(v)]
@@ -103,6 +106,11 @@ def _of_list(values: list[Any], notes: Notes) -> Any:
         notes.add("$", "is a list of steps without a document around it", "built them", "info")
         return {"build": values}
     raise ReplyError(f"there is no scene in {show(values)}", "ask again for one JSON object")
+
+
+def _is_pair(value: Any) -> bool:
+    """Say whether a value is ["palette", {…}]."""
+    return isinstance(value, list) and len(value) == 2 and str(value[0]) in KNOWN
 
 
 def _is_patch(value: Any) -> bool:
