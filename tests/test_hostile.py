@@ -121,7 +121,61 @@ def test_hostile_text_ends_soon_and_small(tmp_path: Path, name: str) -> None:
     path.write_text(text, encoding="utf-8")
     memory, said, output = checked(path)
     assert said == code, output
-    assert memory < MEMORY + 4 * len(text)
+    assert memory < MEMORY
+
+
+LARGE = 60_000_000  # characters
+HEAD = '{"size":[99,99,99],"palette":{"red":"#ff0000"},"build":['
+STEP = '{"box":[[1,2,3],[4,5,6]],"of":"red"},'
+KINDS: dict[
+    str, tuple[str, str, str, int]
+] = {  # name → what comes before, over and over, after; the exit code
+    "valid steps": (HEAD, STEP, STEP[:-1] + "]}", 0),
+    "cut steps": (HEAD, STEP, "", 0),
+    "steps with a comma too many": (HEAD, STEP.replace("}", ",}"), "]}", 0),
+    "steps without quotes": (HEAD, STEP.replace('"', ""), "]}", 0),
+    "one step a line": ("", STEP[:-1] + "\n", "", 0),
+    "cells": (HEAD + '{"of":"red","voxels":[', "[12,3,4],", "[1,2,3]]}]}", 0),
+    "cells with colors": (HEAD + '{"voxels":[', "[12,3,4,[200,10,33]],", "[1,2,3,[1,2,3]]]}]}", 0),
+    "foreign cells": ("[", '{"x":1,"y":2,"z":3,"c":"#ff0000"},', '{"x":1,"y":2,"z":3,"c":"red"}]', 0),
+    "foreign cells, cut": ("[", '[12,3,4,"minecraft:stone"],', "", 0),
+    "foreign cuboids": ('{"blocks":[', '{"start":[0,0,0],"end":[3,3,3],"type":"stone"},', "", 0),
+    "foreign operations": ('{"palette":{"a":"red"},"ops":[["set","a",', "1,2,3,", "4,5,6]]}", 0),
+    "bricks": ("", "2x4 (1,2,3)\n", "", 0),
+    "one text": ('{"title":"', "abcdefghij", '"', 4),
+    "quotes in a text": ('{"title":"', 'abc"def, ', "", 4),
+    "numbers": ("[", "1,", "1]", 4),
+    "lists": ("[", "[],", "[]]", 4),
+    "rubble": ("", '{]:"a,1[} ', "", 4),
+    "rows of a layer": (HEAD[:-8] + '"layers":["', "aaaaaaaa/", 'a"]}', 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize("name", KINDS)
+def test_sixty_megabytes_of_anything_end_soon_and_small(tmp_path: Path, name: str) -> None:
+    before, unit, after, code = KINDS[name]
+    path = tmp_path / "reply.txt"
+    path.write_text(before + unit * (LARGE // len(unit)) + after, encoding="utf-8")
+    memory, said, output = checked(path)
+    assert said == code, output
+    assert memory < MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize("cell", ["[%d,%d,%d,[%d,%d,%d]]", "[%d,%d,%d,%d,%d,%d]"])
+@pytest.mark.parametrize("around", ['{"size":[100,100,100],"voxels":[%s]}', HEAD + '{"voxels":[%s]}]}'])
+def test_a_million_cells_of_a_million_colors_are_all_read(tmp_path: Path, cell: str, around: str) -> None:
+    numbers = range(1_000_000)
+    rows = (cell % (i % 100, i // 100 % 100, i // 10_000, i % 256, i // 256 % 256, i >> 16) for i in numbers)
+    path = tmp_path / "reply.txt"
+    path.write_text(around % ",".join(rows), encoding="utf-8")
+    memory, said, output = checked(path)
+    assert said == 0, output
+    assert "1,000,000 voxels" in output
+    assert memory < MEMORY
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

@@ -2,7 +2,8 @@
 
 The road of a reply: strict JSON, and nothing more where that works. Otherwise the text is taken out of what
 it comes wrapped in (envelope.py), each top-level `{…}` or `[…]` is cut into tokens that forgive a lot
-(tokens.py), its structure is mended (brackets.py) and its value built (salvage.py); the best scene wins.
+(tokens.py), its structure is mended (brackets.py) and its value built (salvage.py); of all the pieces the
+best scene wins (pieces.py). YAML and TOML are read too (outline.py).
 Everything is linear in the length of the text and bounded in depth.
 """
 
@@ -10,20 +11,19 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from voxgen.errors import ReplyError
-from voxgen.language.brackets import STEP_KEYS, Frame, Mender
-from voxgen.language.envelope import answers, joined_events, joined_pieces, letter, regions, unwrapped
+from voxgen.language.brackets import Frame, Mender
+from voxgen.language.envelope import joined_events, joined_pieces, letter, regions, unwrapped
 from voxgen.language.outline import outlined
+from voxgen.language.pieces import HEAD_KEYS, SCENE_KEYS, Found, choose, continued, plausible, score, weigh
+from voxgen.language.refusal import binary, nothing, refuse
 from voxgen.language.salvage import Builder, rehoused
 from voxgen.language.tokens import (
-    MAX_DEPTH,
     MAX_REPAIRS,
     ONLY_DOTS,
     SCAN,
@@ -33,7 +33,6 @@ from voxgen.language.tokens import (
     Token,
     Tokens,
     short,
-    too_deep,
     unescape,
 )
 from voxgen.scene import Level, Repair
@@ -47,26 +46,6 @@ COSTS = {"[": 60, "{": 260, ",": 30, '"': 45}  # bytes that each of these stands
 MAX_STEPS = 500_000  # tries at mending
 MAX_LETTERS = 4  # texts inside texts inside texts
 
-# what scenes are made of, in the scene language and in others; the second kind holds the voxels
-FILLED_KEYS = frozenset({
-    "build", "parts", "layers", "voxels", "blocks", "boxes", "lines", "grid", "ops", "cuboids", "shapes",
-    "objects", "steps", "spheres", "elements", "rows",
-})  # fmt: skip
-SCENE_KEYS = FILLED_KEYS | {
-    "size",
-    "palette",
-    "functions",
-    "let",
-    "textures",
-    "title",
-    "dims",
-    "dimensions",
-    "bounds",
-    "colors",
-}
-HEAD_KEYS = SCENE_KEYS | {"voxgen", "plan", "light", "view", "seed", "name", "description"}
-CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source", "program"])
-
 START = re.compile(  # not {words, in brackets}, [code=json], a [Call(name=…)], a brace around a brace or code
     r"(?:\{(?!\s{0,9}\{)|[\[｛［【])"
     r"(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=|\w{1,20}=\w{1,20}\]"
@@ -75,9 +54,6 @@ START = re.compile(  # not {words, in brackets}, [code=json], a [Call(name=…)]
 AFTER = re.compile(r"[^\w{\[(<]*[,*.+]")  # what may go on after a closing bracket: it was closed too early
 BRACKET = re.compile(r"[\[\]{}]")
 FIRST_KEYS = re.compile(r"[\"'](\w{1,20})[\"']\s*:")
-LABEL = re.compile(
-    rf"(?i)\b({'|'.join(sorted(HEAD_KEYS - {'name', 'plan', 'description'}))})\b[\"'*_`:=\s]*(?:```\w*\s*)?$"
-)
 ESCAPED_START = re.compile(r"[{\[](?:\s|\\[nt])*\\\"")
 NO_BRACES = re.compile(
     rf"^[ \t]*[\"'“]?(?:{'|'.join(sorted(SCENE_KEYS))})[\"'”]?\s*[:=]\s*[\[{{\"'\d(]", re.M
@@ -86,33 +62,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
 HALF = re.compile(  # half of a surrogate pair, which nothing could write
     r"\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][\da-fA-F]{2}"
 )
-CODE = re.compile(
-    r"(?m)^[ \t]*(?:const|let|var|function|import|from|def|class|for|while|return)\b[^\n]{0,200}[;:{(=]"
-    r"|=>|\bfor\s?\(|\w\([^()\n]{0,80}\);[ \t]*$"
-)
 DOTS_ITEM = re.compile(r"[\"'](?:\.{3}|…)[^\"']*[\"']\s*[,\]]")
-BINARY = (  # how files that are no text begin; "?" is what became of a byte that is no character
-    (rb"\x1f[\x8b?][\x08?]", "a gzip archive that cannot be unpacked"),
-    (rb"PK[\x03\x05]", "a zip archive"),
-    (rb"[\x89?]PNG\r?\n", "a PNG picture"),
-    (rb"[\xff?][\xd8?][\xff?][\xe0\xe1\xdb?]\x00", "a JPEG picture"),
-    (rb"GIF8", "a GIF picture"),
-    (rb"glTF", "a glTF model"),
-    (rb"VOX \x96\x00", "a MagicaVoxel file"),
-    (rb"%PDF", "a PDF document"),
-)
-REFUSAL = re.compile(r"(?i)\b(?:i can(?:no|['’])t|i am unable|i['’]m (?:sorry|unable)|i won['’]t|as an ai)\b")
-
-
-@dataclass
-class _Found:
-    """One value read from the text."""
-
-    value: Any
-    start: int
-    end: int
-    notes: list[Note] = field(default_factory=list)
-    open: bool = False  # the text ended before it did
 
 
 def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
@@ -126,7 +76,7 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
 
     Raises ReplyError where the text holds nothing that could be a scene.
     """
-    if kind := _binary(text):
+    if kind := binary(text):
         raise ReplyError(f"this is {kind}, not text", "is it whole, and is its name right?")
     text = _clean(text)
     if len(text) > MAX_TEXT:
@@ -152,12 +102,6 @@ def uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _binary(text: str | bytes) -> str:
-    """Name the kind of file that bytes, or bytes taken for text, are; "" for what may be text."""
-    head = text[:8] if isinstance(text, bytes) else text[:8].encode("latin-1", "replace")
-    return next((kind for mark, kind in BINARY if re.match(mark, head)), "")
 
 
 def _clean(text: str | bytes) -> str:
@@ -193,7 +137,7 @@ def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
         value, repairs = _parse(inner, letters + 1)
         notes.append((0, "the scene is a text inside this", "unpacked", "info"))
         return value, _located(text, notes) + repairs
-    _refuse(value, text)
+    refuse(value, text)
     return value, _located(text, notes)
 
 
@@ -223,21 +167,21 @@ def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
     if events is not None and letters < MAX_LETTERS:
         return events, [(0, "a pasted event stream", "its pieces are joined", "info")]
     found, notes = _search(text)
-    best = _choose(_continued(found, text), text, notes) if found else None
+    best = choose(continued(found, text), text, notes) if found else None
     outline = outlined(text, _flow)
-    if outline and (best is None or _score(outline.value) > _score(best.value)):
+    if outline and (best is None or score(outline.value) > score(best.value)):
         return outline.value, [(outline.start, f"{outline.kind} in place of JSON", "read as that", "info")]
     if best is None:
-        raise _nothing(text)
+        raise nothing(text)
     return best.value, notes + best.notes
 
 
-def _search(text: str) -> tuple[list[_Found], list[Note]]:
+def _search(text: str) -> tuple[list[Found], list[Note]]:
     """Read every top-level container outside the reasoning, left to right, no character twice."""
     effort = Effort(scan=8 * len(text) + 20_000, steps=min(len(text), MAX_STEPS) + 30_000)
     notes: list[Note] = []
     spans = list(regions(text, notes))
-    found: list[_Found] = []
+    found: list[Found] = []
     for start, stop in spans:
         found += _containers(text, _rejoined(found, text, start, stop, effort), stop, effort)
     for start, stop in spans:
@@ -245,14 +189,14 @@ def _search(text: str) -> tuple[list[_Found], list[Note]]:
         before = min(bracket.end() if bracket else stop, start + 20_000)
         if pair := NO_BRACES.search(text, start, before):
             bare = _read(text, pair.start(), stop, effort, braces=False)
-            if _score(bare.value) >= max((_score(one.value) for one in found), default=0) + 5:
+            if score(bare.value) >= max((score(one.value) for one in found), default=0) + 5:
                 return [bare], notes
     if found and (text[: found[0].start].strip() or text[found[-1].end :].strip()):
         notes.append((0, "text around the JSON", "ignored", "info"))
-    return [one for one in found if _plausible(one.value)], notes
+    return [one for one in found if plausible(one.value)], notes
 
 
-def _rejoined(found: list[_Found], text: str, start: int, stop: int, effort: Effort) -> int:
+def _rejoined(found: list[Found], text: str, start: int, stop: int, effort: Effort) -> int:
     """Read on where a fence cut the last container, if this span continues it; return where to read next."""
     last = found[-1] if found else None
     if last is None or not last.open or effort.scan <= 0 or not BRACKET.search(text, start, stop):
@@ -265,22 +209,22 @@ def _rejoined(found: list[_Found], text: str, start: int, stop: int, effort: Eff
     shift = start - (len(both) - (stop - start))
     effort.scan -= len(both)  # read twice: that must not happen too often
     one = _read(both, 0, len(both), effort)
-    if one.open and _weight(one.value) <= _weight(last.value):
+    if one.open and weigh(one.value) <= weigh(last.value):
         return start
     places = ((note[0] + (last.start if note[0] < length else shift), *note[1:]) for note in one.notes)
     cut: Note = (last.end, "the scene goes on after a break", "joined", "info")
-    found[-1] = _Found(one.value, last.start, one.end + shift, [*places, cut], one.open)
+    found[-1] = Found(one.value, last.start, one.end + shift, [*places, cut], one.open)
     return one.end + shift
 
 
-def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
+def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[Found]:
     while effort.tokens > 0 and (opening := START.search(text, start, stop)):
         one = _read_whole(text, opening.start(), stop, effort) or _read(text, opening.start(), stop, effort)
         yield one
         start = max(one.end, opening.end())
 
 
-def _read_whole(text: str, start: int, stop: int, effort: Effort) -> _Found | None:
+def _read_whole(text: str, start: int, stop: int, effort: Effort) -> Found | None:
     """Read a container that is well formed and ends for sure where it does, at the speed of C."""
     try:
         value, end = SCAN(text, start) if effort.scan > 0 else ([], stop + 1)
@@ -290,16 +234,16 @@ def _read_whole(text: str, start: int, stop: int, effort: Effort) -> _Found | No
     effort.tokens -= 1
     if end > stop or AFTER.match(text, end, stop) or len(value) < 1:
         return None
-    return _Found(value, start, end)
+    return Found(value, start, end)
 
 
-def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> _Found:
+def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> Found:
     """Read the container that opens at start, or the pairs there that lack their braces."""
     if ESCAPED_START.match(text, start, stop):
         inner = unescape(text[start:stop])
         one = _read(inner, 0, len(inner), effort)
         notes: list[Note] = [(start, "escaped quotes", "unescaped", "info")]
-        return _Found(one.value, start, stop, notes + [(start, *note[1:]) for note in one.notes])
+        return Found(one.value, start, stop, notes + [(start, *note[1:]) for note in one.notes])
     tokens = Tokens(text, start, stop, effort)
     outside = Frame("", "k", None, "", ())
     if braces:
@@ -323,7 +267,7 @@ def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True)
     if DOTS_ITEM.search(text, start, end) and _without_dots(value):
         tokens.note(start, "the model left something out: ...", "nothing was added", "loss")
     notes = [note for note in tokens.notes if note[0] <= end] + mender.notes()
-    return _Found(value, start, end, sorted(notes, key=lambda note: note[0]), bool(builder.left))
+    return Found(value, start, end, sorted(notes, key=lambda note: note[0]), bool(builder.left))
 
 
 def _flow(text: str) -> Any:
@@ -347,196 +291,6 @@ def _without_dots(value: Any) -> bool:
             item[:] = kept
             stack.extend(kept)
     return found
-
-
-def _score(value: Any) -> float:
-    """How much a value looks like the scene: keys of scenes first, then weight; a wrapper does not count."""
-    while (
-        isinstance(value, dict) and len(value) == 1 and isinstance(inner := next(iter(value.values())), dict)
-    ):
-        value = inner
-    weight = math.log2(1 + _weight(value))
-    if isinstance(value, dict):
-        known = sum(key in SCENE_KEYS for key in value)
-        filled = any(key in FILLED_KEYS and value[key] for key in value)
-        return 10 * known + 10 * filled + min(5, len(value)) + weight
-    if isinstance(value, list) and value and isinstance(value[0], list | dict):
-        return 5 + weight
-    return 0
-
-
-def _weight(value: Any, limit: int = 5000) -> int:
-    """Count the values inside, up to about a limit."""
-    count, stack = 0, [value]
-    while stack and count < limit:
-        item = stack.pop()
-        count += 1
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item[:limit])
-    return count
-
-
-def _plausible(value: Any) -> bool:
-    """Whether a value says anything at all: not a sentence in braces."""
-    if isinstance(value, dict):
-        return any(item is not None for item in value.values())
-    return isinstance(value, list) and (
-        any(isinstance(item, list | dict) for item in value) or _is_row(value)
-    )
-
-
-def _is_row(value: Any) -> bool:
-    """Whether this is one voxel: [x, y, z], or these and its color."""
-    return (
-        isinstance(value, list) and 3 <= len(value) <= 7 and all(type(n) in (int, float) for n in value[:3])
-    )
-
-
-def _continued(found: list[_Found], text: str) -> list[_Found]:
-    """Give steps that follow a scene with nothing but marks between back to it: it was closed too early."""
-    joined: list[_Found] = []
-    for one in found:
-        scene = joined[-1] if joined else one
-        build = scene.value.get("build") if isinstance(scene.value, dict) else None
-        follows = bool(joined) and not text[scene.end : min(one.start, scene.end + 50)].strip(" \t\r\n,]}")
-        if (
-            follows
-            and isinstance(build, list)
-            and isinstance(one.value, dict)
-            and STEP_KEYS & one.value.keys()
-        ):
-            build.append(one.value)
-            scene.end = one.end
-            scene.notes += [(one.start, "a step after the end of the scene", "put in", "warn"), *one.notes]
-        else:
-            joined.append(one)
-    return joined
-
-
-def _choose(found: list[_Found], text: str, notes: list[Note]) -> _Found:
-    """Pick the best scene, of equal ones the last; or join the pieces of one."""
-    if len(found) == 1:
-        return found[0]
-    pieces = f"{len(found)} separate pieces of JSON"
-    joined = _joined([one.value for one in found])
-    best = found[-1]
-    if joined is None:
-        best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
-        labeled = _labeled(found, text)
-        joined = labeled if _score(labeled) > _score(best.value) else None
-    if joined is not None:
-        notes.append((found[0].start, pieces, "joined", "info"))
-        return _Found(joined, found[0].start, found[-1].end, [note for one in found for note in one.notes])
-    notes.append((best.start, pieces, "this one is the best scene", "info"))
-    return best
-
-
-def _joined(values: list[Any]) -> Any:
-    """Join values that make one scene only together; None if they do not."""
-    if all(_is_row(value) for value in values):
-        return values
-    if len(values) == 2 and isinstance(values[1], list) and isinstance(values[0], dict):
-        values = [values[0], *values[1]]  # the head of a scene, then the list of its steps
-    if not all(isinstance(value, dict) for value in values):
-        return None
-    if all({"x", "y", "z"} <= value.keys() for value in values):
-        return values
-    if all("value" in value and value.keys() & {"path", "type", "key"} for value in values[1:]):
-        return values  # a scene piece by piece, or patches to it
-    steps = [value for value in values if _is_step(value)]
-    heads = [value for value in values if not _is_step(value)]
-    keys = [key for head in heads for key in head]
-    if len(set(keys)) < len(keys) or not HEAD_KEYS.issuperset(keys):
-        return None
-    scene = {key: head[key] for head in heads for key in head}
-    if not steps:
-        return scene
-    return {**scene, "build": steps} if len(steps) > 1 and not scene.get("build") else None
-
-
-def _is_step(value: dict[str, Any]) -> bool:
-    return bool(STEP_KEYS & value.keys()) and not {"palette", "size"} & value.keys()
-
-
-def _labeled(found: list[_Found], text: str) -> dict[str, Any]:
-    """Join pieces by the words before them: a heading `palette`, `size = `, `"build":`."""
-    scene: dict[str, Any] = {}
-    for one in found:
-        label = LABEL.search(text, max(0, one.start - 60), one.start)
-        if isinstance(one.value, dict) and HEAD_KEYS.issuperset(one.value):
-            scene.update(one.value)
-        elif label:
-            scene[label[1].lower()] = one.value
-    return scene
-
-
-def _refuse(value: Any, text: str) -> None:
-    """Raise where a value was read but cannot be a scene."""
-    if not isinstance(value, dict | list) or not value or _is_row(value):
-        raise _nothing(text)
-    if _nests_too_deep(value):
-        raise too_deep("in all of it")
-    if isinstance(value, list):
-        return
-    if isinstance(value.get("properties"), dict) and (value.get("type") == "object" or "$schema" in value):
-        raise ReplyError("the reply repeats the JSON schema it was given", "ask again, or without a schema")
-    if SCENE_KEYS & value.keys():
-        return
-    if _holds_code(value) or (CODE.search(text[:100_000]) and not text[:100].lstrip().startswith("{")):
-        raise _code_error()
-
-
-def _holds_code(call: Any) -> bool:
-    """Whether this is a tool call whose argument is a program."""
-    for _ in range(4):
-        if not isinstance(call, dict):
-            return False
-        if any(isinstance(call[key], str) and CODE.search(call[key]) for key in CODE_KEYS & call.keys()):
-            return True
-        names = ("input", "arguments", "parameters", "args", "function")
-        call = next((call[name] for name in names if name in call), None)
-    return False
-
-
-def _code_error() -> ReplyError:
-    return ReplyError(
-        "the reply is code, not data; voxgen never executes it", "ask for the scene as one JSON object"
-    )
-
-
-def _nothing(text: str) -> ReplyError:
-    """Say why nothing in a text can be drawn."""
-    plain = text[:100_000].strip()
-    notes: list[Note] = []
-    if not text.strip():
-        return ReplyError("the reply is empty", "ask again")
-    if not "".join(text[start:stop] for start, stop in answers(text, notes)).strip() and notes:
-        problem = "the reply holds only reasoning: it was cut before the answer began"
-        return ReplyError(problem, "allow a longer reply, or less thinking")
-    if plain[:200].lower().startswith(("<!doctype", "<html")):
-        said = short(re.sub("<[^>]*>", " ", plain[:2000]))
-        return ReplyError(f"the reply is a web page: {said}", "check the address of the model")
-    if REFUSAL.search(plain[:400]):
-        return ReplyError(f"the model refused: {short(plain)}", "say it in other words, or ask another model")
-    if CODE.search(plain):
-        return _code_error()
-    return ReplyError(f"no scene in the reply: {short(plain)}", "ask for one JSON object")
-
-
-def _nests_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            inner
-            for item in level
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _located(text: str, notes: list[Note]) -> list[Repair]:

@@ -114,9 +114,8 @@ def _settle_space(document: dict[str, Any], notes: Notes) -> None:
     up = upright_axis(document)
     if up == "y":
         document.update(turned(document))
-        document["up"] = "z"
+        document["up"] = up = "z"
         notes.add("$.up", "y runs up", "turned the scene so that z does", "info")
-        return
     _round_cells(document, notes)
     sides = _sides(document)
     if not sides or document.get("functions") or document.get("let"):
