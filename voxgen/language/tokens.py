@@ -81,7 +81,8 @@ HOPELESS = re.compile(
 )  # no strict JSON
 PAIR = re.compile(r'\s*"([^"\\\x00-\x1f]*)"\s*:\s*')
 COMMA = re.compile(r"\s*,")
-COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|#[^\n]*|--[ \t][^\n]*", re.S)
+LINE_COMMENT = re.compile(r"//[^\n]*|/\*[^\n]*|<!--[^\n]*|#[^\n]*|--[ \t][^\n]*")
+CLOSERS = {"/*": "*/", "<!": "-->"}
 COMMENT_AFTER = re.compile(r"\s(?://|/\*|#|<!--)")
 JSON_AGAIN = re.compile(r"[\"'][\w (),-]{1,40}[\"']\s*:|[\[{]\s*[\"'\[{\d]|[\]}]")
 TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,80}>")
@@ -168,6 +169,7 @@ class Tokens:
         self.read: list[Token] = []
         self.notes: list[Note] = []
         self.inside: list[str] = []  # the brackets open here, as written
+        self.missing: set[str] = set()  # what closes comments and does not come any more
         self.streak = 0  # whole values read one by one since the last run
 
     def __getitem__(self, i: int) -> Token:
@@ -238,18 +240,28 @@ class Tokens:
                 return at
             if sign == "#" and HEX_COLOR.match(text, at, self.stop):
                 return at
-            comment = COMMENT.match(text, at, self.stop) or TAG.match(text, at, self.stop)
-            if not comment:
+            end = self._comment_end(at)
+            if end < 0:
                 return at
-            at = self._comment(comment)
+            at = self._comment(at, end)
             self.effort.tokens -= 1
             if self.effort.tokens <= 0:
                 return at
 
-    def _comment(self, comment: re.Match[str]) -> int:
-        """Note a comment; return where it ends."""
-        start, end = comment.span()
-        if end == self.stop and comment[0][0] in "/#-" and comment[0][1:2] != "*":
+    def _comment_end(self, start: int) -> int:
+        """Return where a comment or a tag ends, -1 if there is none; one never closed ends with its line."""
+        closer = CLOSERS.get(self.text[start : start + 2])
+        if closer and closer not in self.missing:
+            end = self.text.find(closer, start + 2, self.stop)
+            if end >= 0:
+                return end + len(closer)
+            self.missing.add(closer)  # looking for it once is enough
+        found = LINE_COMMENT.match(self.text, start, self.stop) or TAG.match(self.text, start, self.stop)
+        return found.end() if found else -1
+
+    def _comment(self, start: int, end: int) -> int:
+        """Note a comment; return where reading goes on."""
+        if end == self.stop and self.text[start] in "/#-" and self.text[start + 1 : start + 2] != "*":
             rest = JSON_AGAIN.search(self.text, start, end)  # all on one line: the scene goes on in it
             end = rest.start() if rest else end
         said = self.text[start : min(end, start + 400)]
