@@ -154,7 +154,7 @@ KINDS: dict[
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("name", KINDS)
-def test_sixty_megabytes_of_anything_end_soon_and_small(tmp_path: Path, name: str) -> None:
+def test_sixty_megabytes_of_one_kind_end_soon_and_small(tmp_path: Path, name: str) -> None:
     before, unit, after, code = KINDS[name]
     path = tmp_path / "reply.txt"
     path.write_text(before + unit * (LARGE // len(unit)) + after, encoding="utf-8")
