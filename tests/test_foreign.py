@@ -93,6 +93,14 @@ def test_a_recorded_tool_call_with_code_is_refused() -> None:
 # --------------------------------------------------------------------------- axes and ends
 
 
+def test_lights_beside_layers_are_not_the_build() -> None:
+    lit = {"size": [2, 2, 1], "palette": {"a": "red"}, "layers": ["aa/aa"]}
+    for key in ("lights", "spots"):
+        found = recognise({**lit, key: [{"x": 1, "y": 1, "z": 9, "color": "white"}] * 3})
+        assert found is not None
+        assert found.name == "plain layers"
+
+
 def test_y_up_is_turned_not_mirrored() -> None:
     """Up is +y there and +z here, towards the viewer +z there and -y here; x stays."""
     rows = [(0, 0, 0, "red"), (1, 0, 0, "lime"), (0, 1, 0, "blue"), (0, 0, 1, "white")]

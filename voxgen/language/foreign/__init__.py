@@ -74,7 +74,8 @@ def _is_own(value: Mapping[Any, Any]) -> bool:
         steps = value.get(key)
         if isinstance(steps, list) and any(map(looks_like_step, steps[:20])):
             cells = "size" not in value and all(map(_is_bare_cell, steps[:20]))
-            return not cells and not list_of(steps, boxes.is_cuboid)
+            cuboids = "palette" not in value and list_of(steps, boxes.is_cuboid)
+            return not cells and not cuboids
     blocks = value.get("blocks")
     return isinstance(blocks, list) and bool(blocks) and all(map(_is_named_step, blocks[:20]))
 

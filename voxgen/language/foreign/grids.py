@@ -23,6 +23,7 @@ __all__ = ["arrays", "cell_list", "cells_of", "flat_array", "keyed", "plain_laye
 LISTS = ("voxels", "blocks", "cells", "cubes", "points", "data")
 NO_CELLS = frozenset([
     "size", "dims", "dimensions", "bounds", "palette", "colors", "colours", "boxes", "lines", "layers",
+    "lights", "light", "camera", "cameras", "view", "views", "sun", "entities", "waypoints", "spawn",
 ])  # fmt: skip
 PLACE = re.compile(r"\s*[(\[]?\s*(-?\d{1,9})\s*[,;_ ]\s*(-?\d{1,9})\s*[,;_ ]\s*(-?\d{1,9})\s*[)\]]?\s*")
 
@@ -74,6 +75,8 @@ def cells_of(lines: list[str]) -> Foreign:
 def _by_likeliness(value: Mapping[Any, Any]) -> list[Any]:
     """Return the keys that may hold the cells, the usual ones first."""
     known = [k for k in LISTS if k in value]
+    if "layers" in value:
+        return known
     others = [k for k in list(value)[:100] if k not in LISTS and fold(str(k)) not in NO_CELLS]
     return known + others
 
