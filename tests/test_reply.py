@@ -229,6 +229,11 @@ def test_a_repair_says_line_and_column_of_the_odd_place() -> None:
     ]
 
 
+def test_a_repair_says_the_place_in_the_text_as_it_came() -> None:
+    _, repairs = parse('> {"size": [4, 4, 4],\n>  "build": [], // nothing\n>  "title": tree}\n')
+    assert [repair.path for repair in repairs][:2] == ["line 2, column 17", "line 3, column 13"]
+
+
 def test_repairs_are_capped_and_the_rest_counted() -> None:
     rows = ", ".join("[0, 0, 0,]" for _ in range(1000))
     value, repairs = parse(f'{{"size": [1, 1, 1], "voxels": [{rows}]}}')

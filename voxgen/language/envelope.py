@@ -97,7 +97,7 @@ def answers(text: str, notes: list[Note]) -> Iterator[tuple[int, int]]:
 def unwrapped(text: str) -> tuple[str, list[str]]:
     """Take off what a mail, a listing, a diff, a web page or a template put on every line or brace.
 
-    Returns the text, its lines still in their places, and what was taken off.
+    Returns the text, its lines and mostly its columns still in their places, and what was taken off.
     """
     off: list[str] = []
     lines = [line for line in text.split("\n", 2000)[:2000] if line.strip()]
@@ -105,22 +105,26 @@ def unwrapped(text: str) -> tuple[str, list[str]]:
         if len(lines) > 2 and sum(bool(mark.match(line)) for line in lines) >= MOST * len(lines):
             if mark.pattern == r"^\+":
                 text = DIFF_HEAD.sub("", text)
-            text = mark.sub("", text)
+            text = mark.sub(_blanks, text)
             off.append("a mark at the start of every line")
             break
     if len(QUOTE_ENTITY.findall(text)) > text.count('"'):
         text = html.unescape(text)
         off.append("HTML escapes")
     if "<![CDATA[" in text:
-        text = text.replace("<![CDATA[", " ").replace("]]>", " ")
+        text = text.replace("<![CDATA[", " " * 9).replace("]]>", "   ")
         off.append("a CDATA section")
     if ("\\{" in text or "\\[" in text or "\\<" in text) and not re.search(r"\\\\[\[{<]", text):
         text = ESCAPED_MARKS.sub(r"\1", text)
         off.append("backslashes before brackets")
     if "{{" in text and not LONE_BRACE.search(text):
-        text = text.replace("{{", "{").replace("}}", "}")
+        text = text.replace("{{", "{ ").replace("}}", " }")
         off.append("doubled braces")
     return text, off
+
+
+def _blanks(mark: re.Match[str]) -> str:
+    return " " * len(mark[0])
 
 
 def joined_events(text: str) -> str | None:
