@@ -24,6 +24,7 @@ MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 36
 _MAX_REPAIRS = 1000
 _MAX_PART_DEPTH = 12
 _MAX_STOCK = 1 << 28  # bytes of finished parts kept for the next copy
+_MAX_CELLS_AT_ONCE = 1 << 18
 _MAX_RUN = 1024  # cells a run length such as "a*10" may stand for
 
 
@@ -381,9 +382,11 @@ class _Builder:
             canvas.paint(shape, choice, len(self.paints.materials))
 
     def voxels(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
-        points = np.clip(self.points(step["voxels"], scope), -1e6, 1e6)
-        cells = np.floor(np.round(points, 9) + 0.5).astype(np.int64)
-        canvas.paint_cells(cells, self.choice(step.get("of"), scope), len(self.paints.materials))
+        points, choice = self.points(step["voxels"], scope), self.choice(step.get("of"), scope)
+        for at in range(0, len(points), _MAX_CELLS_AT_ONCE):  # millions of them would take much memory
+            some = np.clip(points[at : at + _MAX_CELLS_AT_ONCE], -1e6, 1e6)
+            cells = np.floor(np.round(some, 9) + 0.5).astype(np.int64)
+            canvas.paint_cells(cells, choice, len(self.paints.materials))
 
     def layers(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
         at = self.point(step.get("at", [0, 0, 0]), scope)
