@@ -302,8 +302,11 @@ class _Builder:
         if not isinstance(value, list) or not value:
             raise ValueError(f"{json.dumps(value)[:60]} is not a list of points")
         rows = value if isinstance(value[0], list) else [value]
-        if all(type(v) is int for row in rows for v in row) and all(len(row) == 3 for row in rows):
-            return np.array(rows, np.float64)  # the fast path for long lists of plain cells
+        if len(rows) > 100:  # the fast path for long lists of plain cells
+            with suppress(ValueError, TypeError):
+                table = np.array(rows)
+                if table.dtype.kind == "i" and table.shape[1:] == (3,):
+                    return table.astype(np.float64)
         return np.array([self.point(row, scope) for row in rows], np.float64)
 
     def pair(self, value: Any, scope: Scope) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
