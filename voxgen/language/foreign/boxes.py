@@ -228,7 +228,10 @@ def _draw(drawing: Drawing, name: str, rest: list[Any]) -> bool:
         high.insert(axis, rest[1])
         drawing.box(low, high, rest[6])
     elif name == "set" and len(rest) >= 4:
-        places = np.array(rest[1 : len(rest) - (len(rest) - 1) % 3]).reshape(-1, 3)
+        try:
+            places = np.array(rest[1 : len(rest) - (len(rest) - 1) % 3], np.float64).reshape(-1, 3)
+        except (ValueError, TypeError, OverflowError):
+            return False
         drawing.cells(places, [rest[0]] * len(places))
     else:
         return False

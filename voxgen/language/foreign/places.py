@@ -38,12 +38,16 @@ def cell_array(rows: Any) -> tuple[Points, NDArray[np.bool_], int]:
     try:
         table = np.array(rows, np.float64).reshape(-1, 3)
     except (TypeError, ValueError, OverflowError):
-        plain = [[literal(v) for v in row] for row in rows]
+        plain = [[literal(v) for v in row] if _is_three(row) else [None] * 3 for row in rows]
         table = np.array([[np.nan if v is None else float(v) for v in row] for row in plain]).reshape(-1, 3)
     good: NDArray[np.bool_] = np.all(np.abs(table) <= FAR, axis=1)
     places = table[good]
     whole = (places == np.floor(places)).all(1)
     return _settled(places, whole), good, int(len(places) - np.count_nonzero(whole))
+
+
+def _is_three(row: Any) -> bool:
+    return isinstance(row, (list, tuple, np.ndarray)) and len(row) == 3
 
 
 def _settled(places: NDArray[np.float64], whole: NDArray[np.bool_]) -> Points:

@@ -39,6 +39,9 @@ def vibecraft(value: Any) -> Foreign | None:
             drawing.lost += 1
             continue
         levels, rows = _level(layer)
+        if not levels:
+            drawing.lost += 1
+            continue
         for z, row in enumerate(rows):
             _add_row(drawing, row, levels, z)
         if len(drawing.boxes) > MAX_RUNS:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from voxgen.language.mending.turning import Move, shape_of_layers, turned, with_points
-from voxgen.language.mending.values import Notes, literal
+from voxgen.language.mending.values import Notes, literal, plus
 from voxgen.scene import Repair
 
 __all__ = ["oddities", "settle", "upright_axis"]
@@ -298,7 +298,7 @@ def _shift(ends: Ends, size: list[float]) -> tuple[str, str, Move] | None:
     """Read a scene counted from 1, or built around the origin, where exactly that makes it fit."""
     low, high = ends
     if all(a == 1 and b == s for a, b, s in zip(low, high, size, strict=True)):
-        return "cells are counted from 1", "moved everything by -1", lambda p: [c - 1 for c in p]
+        return "cells are counted from 1", "moved everything by -1", lambda p: [plus(c, -1) for c in p]
     if _fits(low, high, size):
         return None
     shift = [int(s // 2) if _is_centered(a, b) else 0 for a, b, s in zip(low, high, size, strict=True)]
@@ -309,7 +309,7 @@ def _shift(ends: Ends, size: list[float]) -> tuple[str, str, Move] | None:
     return (
         "the scene is built around the origin",
         f"moved everything by [{text}]",
-        lambda p: [c + s for c, s in zip(p, shift, strict=True)],
+        lambda p: [plus(c, s) for c, s in zip(p, shift, strict=True)],
     )
 
 
