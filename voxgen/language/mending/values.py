@@ -60,6 +60,7 @@ class Notes:
     def add(self, path: str, problem: str, fix: str, level: Level = "warn") -> None:
         """Note one repair."""
         if len(self.repairs) < MAX_REPAIRS:
+            path = " ".join(path.split())  # a key may hold line ends
             self.repairs.append(Repair(path, problem, fix, level))
         else:
             self.unlisted[level] = self.unlisted.get(level, 0) + 1
@@ -398,6 +399,8 @@ def _named_look(value: Mapping[Any, Any], names: Names) -> str:
     entry = look(value)
     if isinstance(entry, str):
         return entry
+    if entry is None:
+        raise ValueError(f"{show(value)} is not a material")
     name = " ".join(str(v) if k == "color" else f"{k} {v:g}" for k, v in entry.items())
     names.palette.setdefault(name, entry)
     return name
