@@ -1,8 +1,11 @@
 # Everything runs in the virtual environment that is active: pip install -e '.[dev,bench]'
-.PHONY: test lint fix gallery bench fuzz
+.PHONY: test slow lint fix gallery bench fuzz
 
 test:            ## the tests, in parallel
 	python -m pytest -n auto
+
+slow:            ## the tests that take minutes: 60 MB of everything
+	python -m pytest -n auto -m slow
 
 fuzz:            ## minutes of random input; what it finds becomes a fixture
 	VOXGEN_FUZZ=20000 python -m pytest -n auto tests/test_hostile.py -k any

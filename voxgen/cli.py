@@ -356,6 +356,8 @@ def check(
 
     def tell(source: Path) -> int:
         scene = _load(source, limit)
+        if found := scene.origin.get("format"):
+            typer.echo(f"{source}: read as {found}", err=True)
         if as_json:
             about = {**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]}
             typer.echo(json.dumps(about, ensure_ascii=False))

@@ -18,11 +18,11 @@ from voxgen.conversation import Conversation, Tell, bill, total
 from voxgen.errors import FileError, ModelError, ReplyError, UsageError, VoxgenError
 from voxgen.language.builder import Limits, build
 from voxgen.language.document import mend
-from voxgen.language.reader import read
+from voxgen.language.reader import lost_steps, read
 from voxgen.language.reply import parse
 from voxgen.names import free_stem, slug, with_ending
 from voxgen.scene import BUILT_IN, Scene
-from voxgen.score import empty_layers, lost_steps, score
+from voxgen.score import empty_layers, score
 
 __all__ = ["edit", "edit_prompt", "free_stem", "make", "slug", "undo"]
 
