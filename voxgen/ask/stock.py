@@ -131,6 +131,22 @@ def _family_colors() -> dict[str, str]:
     return {f + s: c for f, three in families.items() for s, c in zip(SHADES, three, strict=True)}
 
 
+def specimen(name: str) -> Document:
+    """Return a document that shows one stock part on a plate of stone."""
+    bodies: dict[str, Part] = {}
+
+    def take(name: str) -> None:
+        bodies[name] = tint(name, {})[1]
+        for inner in placed(bodies[name]["build"]):
+            take(inner)
+
+    take(name)
+    wide, deep, tall = bodies[name]["size"]
+    plate = {"box": [[0, 0, 0], [wide - 1, deep - 1, 0]], "of": "stone"}
+    steps = [plate, {"place": name, "at": [[0, 0, 1]]}]
+    return dress({"title": name, "size": [wide, deep, tall + 1], "parts": bodies, "build": steps})
+
+
 def write(document: Document) -> str:
     """Return the document as JSON a person can read: a line for each step, arrays kept compact."""
     lines = []
