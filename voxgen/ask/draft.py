@@ -35,6 +35,12 @@ class Draft:
     side: int = 1  # where the focal thing stands: 1 right of the middle, -1 left
     shape: str = ""  # of an island, as an expression
     missing: list[str] = field(default_factory=list)  # parts that found no room
+    spots: dict[str, tuple[float, float, float]] = field(
+        default_factory=dict
+    )  # part -> x, y, radius of the last
+    tops: list[tuple[float, float, float, int]] = field(
+        default_factory=list
+    )  # x, y, radius, z of what stands
     top: int = 0
     afloat: Callable[[float, float], int] = lambda x, y: 0  # z of what floats at a place
     ashore: Callable[[float, float], int | None] = lambda x, y: None  # z of what stands there
@@ -84,6 +90,8 @@ class Draft:
         if tall > 9 and foot:
             self.plot.crowns.append((x, y, max(wide, deep) / 2))
         self.top = max(self.top, base + tall)
+        self.spots[name] = (x, y, max(wide, deep) / 2 if "building" in stock["tags"] else foot)
+        self.tops.append((x, y, max(wide, deep) / 2, base + tall))
         named = self.part(name, slots)
         last = next((s for s in reversed(self.steps[-12:]) if s.get("place") == named), None)
         if last is None:

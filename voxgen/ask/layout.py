@@ -43,7 +43,7 @@ class Plot:
     """The ground of a scene seen from above: which cells are taken, and how high it is.
 
     taken: one byte a cell, row by row: 0 free, 1 taken.
-    hills: (x, y, radius along x, radius along y, height) of bell-shaped hills on the flat ground.
+    hills: (x, y, radius along x, radius along y, height) of hills on the flat ground, flat on top.
     inside: says whether a cell is at least so many cells from the rim.
     """
 
@@ -105,7 +105,7 @@ class Plot:
         """Return how far the hills lift the ground above its level."""
         lift = 0.0
         for cx, cy, rx, ry, height in self.hills:
-            lift += height * math.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2)
+            lift += height * min(1.0, 1.7 * math.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2))
         return lift
 
     def surface(self, x: float, y: float, radius: float = 0) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from voxgen.ask.draft import Draft
+from voxgen.ask.features import cosine
 from voxgen.ask.layout import Zone, between, pick, roll, shuffled
-from voxgen.ask.stock import parts
+from voxgen.ask.stock import parts, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
@@ -21,6 +22,7 @@ ZONES: dict[str, list[Zone]] = {
         (0.87, 0.1, 0.91, 0.88),
         (0.1, 0.09, 0.9, 0.13),
     ],
+    "corner": [(0.06, 0.7, 0.24, 0.94), (0.76, 0.06, 0.94, 0.26), (0.06, 0.06, 0.22, 0.26)],
     "any": [(0.06, 0.06, 0.94, 0.94)],
 }
 LEAVES = {
@@ -68,6 +70,10 @@ def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str)
         if zone in draft.plot.zones:
             stand += _drop(draft, name, zone, slots)
             continue
+        relation, _, anchor = zone.partition(":")
+        if anchor:
+            stand += _relate(draft, name, relation, anchor, (stand, count), slots)
+            continue
         spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, stock, crown)
         if spot is None:
             continue
@@ -78,17 +84,45 @@ def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str)
     return stand
 
 
+def _relate(
+    draft: Draft, name: str, relation: str, anchor: str, which: tuple[int, int], slots: dict[str, str]
+) -> bool:
+    """Stand a part by, around, behind, before or under something that stands; say whether there was room.
+
+    which: how many stand already, and how many there shall be: they go evenly around.
+    """
+    plot, stock, rng = draft.plot, parts()[name], draft.rng
+    x, y, radius = draft.spots.get(anchor, draft.spots["focal"])
+    foot = max(stock["foot"], min(max(stock["size"][:2]) / 2, 9) if "building" in stock["tags"] else 0)
+    middle = {"behind": 1.7, "before": -1.35, "under": -1.2}.get(relation, -1.2)
+    for step in range(60):
+        if relation == "around":
+            angle = 6.2832 * (which[0] + 0.5) / which[1] + between(rng, -0.2, 0.2) * (step > 8)
+        else:
+            angle = middle + between(rng, -1.1, 1.1) * (1 + step / 30)
+        far = radius + foot + 1.5 + step / 6 + between(rng, 0, 2)
+        px, py = x + far * cosine(angle), y + far * cosine(angle - 1.5708)
+        if plot.free(px, py, stock["foot"]):
+            leaves = {k: v for k, v in leaf_of(draft, name).items() if k in stock["slots"]}
+            draft.stand(name, round(px), round(py), None, 0, **{**leaves, **slots})
+            return True
+    return False
+
+
 def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
     """Stand a part in one of the plot's own zones (sea, beach, water); say whether there was room."""
     plot, stock = draft.plot, parts()[name]
-    afloat = "water" in zone or "sea" in zone
+    afloat = zone in ("sea", "afloat")
     for _ in range(200):
         x, y = (
             round(between(draft.rng, 0.04, 0.96) * plot.width),
             round(between(draft.rng, 0.04, 0.96) * plot.depth),
         )
         reach = max(stock["size"][:2]) / 2 if afloat else stock["foot"]
-        if not plot.zones[zone](x, y) or plot.busy(x, y, reach):
+        if zone == "afloat":
+            if not _floats(draft, x, y, reach):
+                continue
+        elif not plot.zones[zone](x, y) or plot.busy(x, y, reach):
             continue
         tall = stock["size"][2]
         if not (tall > 9 and (plot.hides(x, y, reach, tall) or not plot.clear_above(x, y, reach))):
@@ -100,6 +134,14 @@ def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
             plot.claim(x, y, reach)
             return True
     return False
+
+
+def _floats(draft: Draft, x: float, y: float, reach: float) -> bool:
+    """Say whether there is open water all around a place, and nothing else on it."""
+    water = draft.plot.zones["afloat"]
+    around = [(x, y), (x - reach, y), (x + reach, y), (x, y - reach * 0.6), (x, y + reach * 0.6)]
+    apart = all((x - a) ** 2 + (y - b) ** 2 > (reach + r) ** 2 for a, b, r, _ in draft.tops)
+    return apart and all(water(*p) for p in around)
 
 
 def _in_zone(draft: Draft, zone: str, stock: dict[str, Any], crown: float) -> tuple[float, float, int] | None:
@@ -142,10 +184,40 @@ def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
         slots = rest[0] if rest else {}
         picked = {k: pick(draft.rng, v) if isinstance(v, list) else v for k, v in slots.items()}
         stand = plant(draft, name, count, zone, **picked)
-        if not stand and zone not in draft.plot.zones:
+        if not stand and zone not in ("sea", "beach"):
             stand = plant(draft, name, 1, "any", **picked)
         if not stand:
             draft.missing.append(name)
+
+
+def hang(draft: Draft, wishes: list[list[Any]]) -> None:
+    """Hang what the prompt names in the sky, [part, count, slots], above whatever stands below."""
+    plot, rng = draft.plot, draft.rng
+    for name, count, slots in wishes:
+        wide, deep, tall = parts()[name]["size"]
+        small = max(wide, deep, tall) < 14
+        for i in range(min(count, 12)):
+            best: tuple[int, float, float] | None = None
+            for _ in range(12):
+                x = (
+                    between(rng, 0.16, 0.84) * plot.width
+                    if small or i
+                    else plot.width * between(rng, 0.3, 0.7)
+                )
+                y = plot.depth * between(rng, 0.3, 0.8)
+                x = min(max(x, wide / 2 + 2), plot.width - wide / 2 - 3)
+                y = min(max(y, deep / 2 + 2), plot.depth - deep / 2 - 3)
+                below = [
+                    t for a, b, r, t in draft.tops if abs(a - x) < r + wide / 2 and abs(b - y) < r + deep / 2
+                ]
+                z = max([draft.level + (9 if small else 15), *(t + 4 for t in below)])
+                if best is None or z < best[0]:
+                    best = (z, x, y)
+            if best:
+                own = {
+                    k: pick(rng, v) for k, v in shelf("vocabulary")["litters"].items() if i or k not in slots
+                }
+                draft.stand_in_air(name, best[1], best[2], best[0] + roll(rng, 0, 3), 0, **{**own, **slots})
 
 
 def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
