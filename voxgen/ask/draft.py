@@ -37,10 +37,8 @@ class Draft:
     missing: list[str] = field(default_factory=list)  # parts that found no room
     spots: dict[str, tuple[float, float, float]] = field(
         default_factory=dict
-    )  # part -> x, y, radius of the last
-    tops: list[tuple[float, float, float, int]] = field(
-        default_factory=list
-    )  # x, y, radius, z of what stands
+    )  # x, y, radius of each part's last
+    tops: list[tuple[float, float, float, int]] = field(default_factory=list)  # x, y, radius, z
     top: int = 0
     afloat: Callable[[float, float], int] = lambda x, y: 0  # z of what floats at a place
     ashore: Callable[[float, float], int | None] = lambda x, y: None  # z of what stands there

@@ -25,9 +25,13 @@ def lay_path(draft: Draft, points: Sequence[Point], width: float, fill: str = "s
         draft.plot.claim(x, y, width / 2 + 1)
 
 
+BRIDGES = ("footbridge", "stone_bridge")
+
+
 def afloat(recipe: dict[str, Any]) -> bool:
     """Say whether the focal thing of a recipe swims."""
-    return bool(recipe["focal"]) and parts()[recipe["focal"][0]]["on"] in ("water", "underwater")
+    name = recipe["focal"][0]
+    return parts()[name]["on"] in ("water", "underwater") and name not in BRIDGES
 
 
 def lay_pond(draft: Draft, x: float, y: float, rx: float, ry: float) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import (
+    BRIDGES,
     afloat,
     border_blooms,
     cosine,
@@ -35,9 +36,6 @@ class Water(NamedTuple):
     y: float
     rx: float
     ry: float
-
-
-BRIDGES = ("footbridge", "stone_bridge")
 
 
 def compose_land(draft: Draft) -> None:
@@ -108,6 +106,8 @@ def _focal_spot(draft: Draft, name: str, side: int) -> Point:
         shift *= 0.3
     x = plot.width * (0.5 + side * shift + between(draft.rng, -0.03, 0.03) * (shift > 0))
     y = plot.depth * (between(draft.rng, 0.6, 0.68) if foot < 0.24 * plot.width else row)
+    if plot.width < 66:  # a small plot is all focal thing
+        x, y = plot.width * (0.5 + side * shift * 0.7), plot.depth * between(draft.rng, 0.5, 0.56)
     if recipe.get("cave"):
         y = plot.depth * 0.48
     return round(x), round(min(y, plot.depth - 8 - foot))
@@ -154,7 +154,7 @@ def _plan_water(draft: Draft, name: str, focal: Point, gate: float, side: int) -
         return Water(kind, *focal, wide / 2 + 1, deep / 2 + 1)
     if afloat(draft.recipe):
         wide, deep, _ = parts()[name]["size"]
-        reach = max(wide, deep) * 0.62 + 7 + 2 * draft.recipe.get("company", 0)
+        reach = max(wide, deep) * (0.62 + 0.3 * draft.recipe.get("company", 0)) + 7
         ry = min(reach * 0.9, d * 0.38)
         return Water(
             "lake" if kind == "lake" else "pond", *focal, round(min(reach * 1.12, w * 0.4)), round(ry)
@@ -213,7 +213,7 @@ def _stand_company(draft: Draft, name: str, focal: Point) -> None:
     """Stand more of the focal thing around it, in other colours, as near as there is room."""
     recipe, stock, plot = draft.recipe, parts()[name], draft.plot
     tall = stock["size"][2]
-    reach = max(stock["size"][:2]) / 2 if tall < 60 or "building" in stock["tags"] else stock["foot"]
+    reach = sum(stock["size"][:2]) / 4
     given = recipe.get("focal_slots", {})
     for _ in range(recipe.get("company", 0) if not recipe["aloft"] else 0):
         spot = _near(draft, focal, reach, afloat(recipe))

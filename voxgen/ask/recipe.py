@@ -39,7 +39,8 @@ def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
     _dress_style(recipe, wish)
     _dress_season(recipe, wish.season or recipe.get("season", ""))
     recipe["weather"] = wish.weather or recipe.get("weather", "")
-    recipe["light"] = wish.light or recipe.get("light", "")
+    night = lead is not None and lead.part and "night" in parts()[lead.part]["tags"] and recipe["aloft"]
+    recipe["light"] = wish.light or recipe.get("light", "") or ("night" if night else "")
     return recipe
 
 
@@ -101,7 +102,7 @@ def _set_scene(wish: Wish, lead: Noun | None, seed: int, rng: Random, notes: lis
 
 
 def _home(name: str) -> str:
-    """Return the subject a part is at home in: its own word for it, else by what it stands on and its tags."""
+    """Return the subject a part is at home in: the one it names, else by its ground and its tags."""
     stock = parts()[name]
     if stock.get("home"):
         return str(stock["home"])
@@ -117,7 +118,7 @@ def _nearest(wish: Wish, notes: list[str]) -> str:
     near, tags = shelf("vocabulary")["nearest"], {"neon": "city", "classical": "meadow", "cottage": "garden"}
     features = {"moat": "castle", "path": "garden", "fence": "garden", "flowers": "garden"}
     feature = next((n.feature for n in wish.nouns if n.feature), "")
-    styled = [s for s in ([*map(lambda s: tags.get(s, s), wish.styles), wish.season]) if s in near]
+    styled = [s for s in (tags.get(style, style) for style in wish.styles) if s in near]
     if feature:
         return features.get(feature, "meadow")
     name = next(iter(wish.hinted.values()), "") or (near[styled[0]] if styled else "")
@@ -213,7 +214,10 @@ def _feature_part(recipe: Recipe, lead: Noun, alone: bool, hard: bool) -> None:
 def _cut_down(recipe: Recipe, focal: Part) -> None:
     """Fit plot, trees and extras to the focal thing, so that it is large in the picture."""
     wide = max(focal["size"][:2])
-    side = round(min(max(wide * 2 + 34, focal["size"][2] * 1.3 + 26, 42), max(recipe["size"])))
+    side = max(wide * 2 + 26, focal["size"][2] * 1.3 + 22, 42)
+    if recipe["kind"] == "sea":
+        side = max(wide * 1.3 + 24, 48)
+    side = round(min(side, max(recipe["size"])))
     if recipe["kind"] in ("isle", "float"):
         side = round(min(max(wide / 0.42, 64), 128))
     area = (side / max(recipe["size"])) ** 2
@@ -251,7 +255,7 @@ def _grown(recipe: Recipe, lead: Noun) -> list[int]:
     many = recipe.get("company", 0)
     side = wide / _ROOM[recipe["kind"]] * 1.06
     if many and not recipe["aloft"]:
-        side = max(side, wide * (2.2 + 0.55 * min(many, 4)) + 22)
+        side = max(side, wide * (1.6 + 0.42 * min(many, 5)) + 20)
     return [max(old, min(round(side * k), 150)) for old, k in zip(recipe["size"], (1, 0.96), strict=True)]
 
 
@@ -349,9 +353,8 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
 def _zone(wish: Wish, noun: Noun, lead: Noun | None) -> str:
     """Return the zone a named thing goes to: a side of the plot, or its relation to another thing."""
     if lead is not None and 0 <= lead.anchor < len(wish.nouns) and wish.nouns[lead.anchor] is noun:
-        return {"behind": "before:focal", "before": "behind:focal", "around": "by:focal"}.get(
-            lead.relation, "by:focal"
-        )
+        turned = {"behind": "before:focal", "before": "behind:focal", "under": "behind:focal"}
+        return turned.get(lead.relation, "by:focal")
     if noun.relation in ("by", "around", "under", "behind", "before", "on", "over") and noun.anchor >= 0:
         relation = "around" if noun.relation == "around" else noun.relation
         anchor = wish.nouns[noun.anchor]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, between, pick, roll, shuffled
+from voxgen.ask.planting import hang
 from voxgen.ask.stock import parts
 
 WALLS = {
@@ -11,6 +12,7 @@ WALLS = {
     "cafe": ["cream", "sand", "pink", "sky"],
     "tower_block": ["slate", "gray", "teal", "purple"],
 }
+NIGHT_WALLS = ["black", "slate", "purple", "teal"]
 SIGNS = ["neon_pink", "neon_cyan", "neon_yellow", "neon_violet"]
 PAINTS = ["red", "amber", "blue", "white", "teal", "black", "purple"]
 
@@ -32,15 +34,32 @@ def compose_street(draft: Draft) -> None:
     draft.lay("street", near=near, kerb=kerb, lane=(near + kerb) // 2)
     row = kerb + 9
     _build_row(draft, row)
-    _drive(draft, near, kerb)
-    focal = draft.recipe.get("focal")
-    if focal:
-        draft.stand(focal[0], w * 0.52, (near + kerb) / 2, h + 1, **draft.recipe.get("focal_slots", {}))
+    _stand_focal(draft, near, kerb)
     for x in range(9, w - 6, 24):
         draft.stand("street_lamp", x, kerb + 2, h + 2)
         draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
     _line_pavements(draft, near, kerb)
     _furnish(draft, near, kerb)
+    hang(draft, draft.recipe["aloft"])
+
+
+def _stand_focal(draft: Draft, near: int, kerb: int) -> None:
+    """Stand what the prompt is about in the road; traffic only where that leaves it free."""
+    recipe, w, h = draft.recipe, draft.plot.width, draft.level
+    focal = recipe["focal"][0] if recipe.get("focal") else ""
+    if not focal or "building" in parts()[focal]["tags"]:
+        _drive(draft, near, kerb)
+        return
+    wide, quarter = parts()[focal]["size"][0], (kerb - near) / 4
+    on_road = parts()[focal]["on"] == "road"
+    for i in range(recipe.get("company", 0) + 1):
+        x = w * 0.5 + (wide + 4) * ((i + on_road) // 2) * (-1) ** i
+        lane = (near + quarter, kerb - quarter)[i % 2] if on_road else (near + kerb) / 2
+        if wide / 2 < x < w - wide / 2:
+            slots = {"body": pick(draft.rng, PAINTS)} if i else {}
+            turn = 180 * (i % 2) if on_road else 0
+            draft.stand(focal, x, lane, h + 1, turn, **{**slots, **recipe.get("focal_slots", {})})
+    draft.spots["focal"] = draft.spots[focal]
 
 
 def _build_row(draft: Draft, row: int) -> None:
@@ -50,16 +69,25 @@ def _build_row(draft: Draft, row: int) -> None:
         rng, ["tower_block", "townhouse", "cafe", "townhouse", "cafe", "tower_block", "townhouse"]
     )
     signs = shuffled(rng, SIGNS)
+    focal = draft.recipe["focal"][0] if draft.recipe.get("focal") else ""
+    given: dict[str, str] = {}
+    if focal and "building" in parts()[focal]["tags"]:
+        kinds[1:1] = [focal] * (draft.recipe.get("company", 0) + 1)
+        given = draft.recipe.get("focal_slots", {})
+    elif focal and w < 90:  # a small street has low houses: they must not dwarf what it is about
+        kinds = [kind for kind in kinds if kind != "tower_block"]
     x, i, last = 2, 0, ""
     while i < len(kinds):
         name = kinds[i]
         wide, deep, _ = parts()[name]["size"]
         if x + wide > w - 2 or row + deep > d:
             break
-        wall = pick(rng, [c for c in WALLS[name] if c != last])
+        walls = NIGHT_WALLS if draft.recipe.get("neon") else WALLS.get(name, WALLS["townhouse"])
+        wall = pick(rng, [c for c in walls if c != last])
         cloth, roof = pick(rng, ("red", "teal", "blue", "amber")), pick(rng, ("clay", "slate", "red"))
         at = (x + wide // 2, row + deep // 2, h + 2)
-        draft.stand(name, *at, wall=wall, sign=signs[i % 4], cloth=cloth, roof=roof)
+        slots = {"wall": wall, "sign": signs[i % 4], "cloth": cloth, "roof": roof}
+        draft.stand(name, *at, **{**slots, **(given if name == focal else {})})
         draft.plot.claim_box(x, row, x + wide, row + deep)
         x, i, last = x + wide + roll(rng, 0, 1), i + 1, wall
     while x + 11 < w:
@@ -122,7 +150,11 @@ def _line_pavements(draft: Draft, near: int, kerb: int) -> None:
 def _furnish(draft: Draft, near: int, kerb: int) -> None:
     """Stand what the prompt names on the pavements, where there is room."""
     w, rng = draft.plot.width, draft.rng
-    for name, count, _, *rest in draft.recipe.get("extras", []):
+    for name, slots in draft.recipe.get("traffic", []):
+        x = roll(rng, 14, w - 15)
+        if not draft.plot.busy(x, near + (kerb - near) / 4, 8):
+            draft.stand(name, x, near + (kerb - near) / 4, draft.level + 1, 0, **slots)
+    for name, count, _, *rest in [*draft.recipe["named"], *draft.recipe.get("extras", [])]:
         foot = parts()[name]["foot"]
         slots = {k: pick(rng, v) if isinstance(v, list) else v for k, v in (rest[0] if rest else {}).items()}
         stand = 0

@@ -116,9 +116,7 @@ def _take_noun(wish: Wish, pending: _Pending, word: str, names: dict[str, str]) 
     here, last = len(wish.nouns), wish.nouns[-1] if wish.nouns else None
     if pending.relation in ("with", "surrounded"):
         noun.relation, noun.anchor = "around" if pending.relation == "surrounded" else "with", here - 1
-    elif (pending.relation and last and not last.relation) or (
-        pending.relation and last and last.relation == "with"
-    ):
+    elif pending.relation and last and last.relation in ("", "with"):
         last.relation, last.anchor = pending.relation, here
     wish.nouns.append(noun)
 
