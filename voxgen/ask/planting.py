@@ -195,7 +195,7 @@ def hang(draft: Draft, wishes: list[list[Any]]) -> None:
     plot, rng = draft.plot, draft.rng
     for name, count, slots in wishes:
         wide, deep, tall = parts()[name]["size"]
-        small = max(wide, deep, tall) < 14
+        small = "animal" in parts()[name]["tags"]
         for i in range(min(count, 12)):
             best: tuple[int, float, float] | None = None
             for _ in range(12):
@@ -210,7 +210,7 @@ def hang(draft: Draft, wishes: list[list[Any]]) -> None:
                 below = [
                     t for a, b, r, t in draft.tops if abs(a - x) < r + wide / 2 and abs(b - y) < r + deep / 2
                 ]
-                z = max([draft.level + (9 if small else 15), *(t + 4 for t in below)])
+                z = max([draft.level + (9 if small else 26), *(t + 4 for t in below)])
                 if best is None or z < best[0]:
                     best = (z, x, y)
             if best:

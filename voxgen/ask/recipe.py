@@ -83,12 +83,13 @@ def _set_scene(wish: Wish, lead: Noun | None, seed: int, rng: Random, notes: lis
     hard = [s for s in settings if not table[s].get("feature")]
     alone = lead is not None and not any(n.part and n is not lead and not _is_setting(n) for n in wish.nouns)
     subject = lead.subject if lead and (alone or not table.get(lead.subject, {}).get("companion")) else ""
+    hero = parts()[lead.part].get("hero", lead.part) if lead and lead.part and alone else ""
     if lead is None:
         place = (hard or settings or [_nearest(wish, notes)])[0]
     elif subject:
         place = subject
     else:
-        place = (hard or settings or [_home(lead.part)])[0]
+        place = (hard or settings or [_home(hero or lead.part)])[0]
     recipe = _variant(place, wish, seed)
     recipe["focal"] = [pick(rng, recipe["focal"])] if recipe.get("focal") else []
     if subject and hard and lead and hard[0] != subject:

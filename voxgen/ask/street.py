@@ -35,10 +35,13 @@ def compose_street(draft: Draft) -> None:
     row = kerb + 9
     _build_row(draft, row)
     _stand_focal(draft, near, kerb)
+    wide = w >= 80  # on a small street nothing may hide the road
     for x in range(9, w - 6, 24):
         draft.stand("street_lamp", x, kerb + 2, h + 2)
-        draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
-    _line_pavements(draft, near, kerb)
+        if wide:
+            draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
+    if wide:
+        _line_pavements(draft, near, kerb)
     _furnish(draft, near, kerb)
     hang(draft, draft.recipe["aloft"])
 
