@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 import voxgen
-from voxgen.ask import stock
+from voxgen import stock
 from voxgen.ask.composer import compose
 from voxgen.scene import Scene
 

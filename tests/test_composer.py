@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from voxgen.ask import stock
+from voxgen import stock
 from voxgen.ask.composer import compose
 from voxgen.ask.layout import Plot, smooth
 from voxgen.ask.wish import dictionary, singular, understand

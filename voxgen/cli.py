@@ -116,6 +116,9 @@ LimitList = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Another number, another scene; models are told it too.")]
+Stock = Annotated[
+    bool, typer.Option("--stock", help="Offer the model the parts of the stock library, as @oak.")
+]
 
 
 @app.command()
@@ -129,6 +132,7 @@ def make(
     light: Light = None,
     quality: Quality = "good",
     seed: Seed = None,
+    stock: Stock = False,
     model: ModelName = None,
     base_url: BaseUrl = None,
     no_picture: Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")] = False,
@@ -157,6 +161,7 @@ def make(
             base_url=base_url,
             size=size,
             seed=seed,
+            stock=stock,
             stem=_stem(output, prompt),
             limits=_limits(limit),
             tell=say,
@@ -241,6 +246,7 @@ def prompt(
     subject: Annotated[str, typer.Argument(metavar="PROMPT", help="What to build; - reads it from stdin.")],
     size: GridSize = None,
     seed: Seed = None,
+    stock: Stock = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -248,7 +254,7 @@ def prompt(
     from voxgen.ask import prompts
 
     text = _stdin_text() if subject == "-" else _printable(subject)
-    messages = prompts.scene_messages(text, size, seed)
+    messages = prompts.scene_messages(text, size, seed, stock)
     typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
 
 

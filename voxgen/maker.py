@@ -34,6 +34,7 @@ def make(
     base_url: str | None = None,
     size: str | None = None,
     seed: int | None = None,
+    stock: bool = False,
     stem: str | Path | None = None,
     limits: Limits | None = None,
     tell: Tell | None = None,
@@ -44,7 +45,7 @@ def make(
     """Ask a model, or the built-in composer, for a scene, and build what comes back.
 
     size: "small", "medium", "large" or cells as "128x128x96". seed: varies the composer's scene, and is
-    named to a model. stem: path without extension for the files, by default made of the prompt in the
+    named to a model. stock: offer a model the parts of the stock library. stem: path without extension for the files, by default made of the prompt in the
     current folder; a taken name gets -2. limits: how much a document may ask for.
     The reply is in <stem>.reply.txt while it arrives, before anything
     reads it, and the scene in <stem>.json. A reply without any scene, or with a scene of one colour, is
@@ -55,7 +56,7 @@ def make(
     Raises UsageError, ModelError, ReplyError, FileError.
     """
     tell = tell or _silent
-    messages = prompts.scene_messages(prompt, size, seed)  # first: it checks prompt and size
+    messages = prompts.scene_messages(prompt, size, seed, stock)  # first: it checks prompt and size
     choice = choose(model, base_url, os.environ)
     wanted = Path(stem) if stem is not None else Path(slug(prompt))
     free = free_stem(wanted)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from voxgen.ask.layout import Plot
-from voxgen.ask.stock import Document, Part, dress, fill, parts, placed, rename, shaded, shelf, tint
+from voxgen.stock import Document, Part, dress, fill, parts, placed, rename, shaded, shelf, tint
 
 Step = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, Point, between, pick, roll, shuffled, smooth
-from voxgen.ask.stock import parts
+from voxgen.stock import parts
 
 BLOOMS = ["red", "yellow", "rose", "lavender", "white", "orange", "purple", "blue", "pink"]
 

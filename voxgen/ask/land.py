@@ -25,7 +25,7 @@ from voxgen.ask.features import (
 from voxgen.ask.ground import cover, lay_cave, lay_hills, lay_mountain, lay_planet
 from voxgen.ask.layout import Point, between, pick, roll
 from voxgen.ask.planting import fly, furnish, grove, hang, leaf_of
-from voxgen.ask.stock import parts, shelf
+from voxgen.stock import parts, shelf
 
 
 class Water(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
 from voxgen.ask.layout import Zone, between, pick, roll, shuffled
-from voxgen.ask.stock import parts, shelf
+from voxgen.stock import parts, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from voxgen.ask.layout import pick
-from voxgen.ask.stock import Part, parts, shelf
+from voxgen.stock import Part, parts, shelf
 from voxgen.ask.wish import Noun, Wish
 
 Recipe = dict[str, Any]

@@ -7,7 +7,7 @@ import math
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, between, pick, roll
 from voxgen.ask.planting import fly, furnish, hang
-from voxgen.ask.stock import parts
+from voxgen.stock import parts
 
 
 def sea_plot(width: int, depth: int, level: int) -> Plot:

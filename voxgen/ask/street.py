@@ -5,7 +5,7 @@ from __future__ import annotations
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, between, pick, roll, shuffled
 from voxgen.ask.planting import hang
-from voxgen.ask.stock import parts
+from voxgen.stock import parts
 
 WALLS = {
     "townhouse": ["brick", "slate", "clay", "teal", "amber", "gray"],

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import cache
 
-from voxgen.ask.stock import shelf
+from voxgen.stock import shelf
 
 ADJECTIVE_LAST = ("it", "es", "fr")  # languages that say "a castle red"
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")

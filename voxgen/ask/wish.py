@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from voxgen.ask.stock import parts, shelf
+from voxgen.stock import parts, shelf
 from voxgen.ask.tongue import ADJECTIVE_LAST, translate
 
 Meaning = tuple[str, Any]  # what kind of word it is, and what it stands for
