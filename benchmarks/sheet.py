@@ -1,6 +1,6 @@
 """Draws contact sheets of the built-in composer: 40 prompts, two seeds each, or every stock part.
 
-python benchmarks/sheet.py [prompts|parts] [OUT.png] [NAME…]; in drafts, as the eye judges a sheet by its tiles.
+python benchmarks/sheet.py [prompts|parts] [OUT.png] [NAME…]; in drafts, which the tiles are small enough for.
 """
 
 from __future__ import annotations

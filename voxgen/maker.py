@@ -45,7 +45,8 @@ def make(
     """Ask a model, or the built-in composer, for a scene, and build what comes back.
 
     size: "small", "medium", "large" or cells as "128x128x96". seed: varies the composer's scene, and is
-    named to a model. stock: offer a model the parts of the stock library. stem: path without extension for the files, by default made of the prompt in the
+    named to a model. stock: offer a model the parts of the stock library.
+    stem: path without extension for the files, by default made of the prompt in the
     current folder; a taken name gets -2. limits: how much a document may ask for.
     The reply is in <stem>.reply.txt while it arrives, before anything
     reads it, and the scene in <stem>.json. A reply without any scene, or with a scene of one colour, is

@@ -53,6 +53,16 @@ def tint(name: str, slots: dict[str, str]) -> tuple[str, Part]:
     return "_".join([name, *changed]), {k: rename(v, shaded(filled)) for k, v in stock.items() if k in _KEPT}
 
 
+def footing(name: str) -> float:
+    """Return the radius of free ground a part needs: its foot, or half its length if it is long and low."""
+    stock = parts()[name]
+    wide, deep = sorted(stock["size"][:2])
+    long = (
+        deep > 1.7 * wide and deep > 6 and "plant" not in stock["tags"] and stock["on"] not in ("road", "sky")
+    )
+    return float(max(stock["foot"], deep / 2 - 1)) if long else float(stock["foot"])
+
+
 def shaded(slots: dict[str, str]) -> dict[str, str]:
     """Return slot names in all their shades -> family names in theirs."""
     return {slot + shade: family + shade for slot, family in slots.items() for shade in SHADES}
@@ -305,7 +315,7 @@ def _renamed_functions(value: Any) -> Any:
 
 
 def offer() -> str:
-    """Return the stock parts a prompt offers to a model, one kind a line, with width x depth x height in cells."""
+    """Return the stock parts a prompt offers to a model, one kind a line, with their sizes in cells."""
     rows = []
     for kind, names in shelf("vocabulary")["offer"].items():
         rows.append(f"{kind}: {', '.join(f'{name} {_sides(name)}' for name in names)}")

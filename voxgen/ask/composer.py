@@ -17,11 +17,11 @@ from voxgen.ask.ground import float_plot, isle_plot, lay_cliff, lay_float, lay_i
 from voxgen.ask.land import compose_land
 from voxgen.ask.recipe import Recipe, choose
 from voxgen.ask.sea import compose_sea, sea_plot
-from voxgen.stock import parts, write
 from voxgen.ask.street import compose_street, street_plot
 from voxgen.ask.weather import bring_weather
 from voxgen.ask.wish import Wish, understand
 from voxgen.errors import UsageError
+from voxgen.stock import parts, write
 
 SCALES = {"small": 0.64, "medium": 0.84, "large": 1.17}
 LEVEL = 8  # z of the surface

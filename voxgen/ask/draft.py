@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from voxgen.ask.layout import Plot
-from voxgen.stock import Document, Part, dress, fill, parts, placed, rename, shaded, shelf, tint
+from voxgen.stock import Document, Part, dress, fill, footing, parts, placed, rename, shaded, shelf, tint
 
 Step = dict[str, Any]
 
@@ -81,7 +81,7 @@ class Draft:
         foot = stock["foot"]
         base = self.plot.surface(x, y, min(foot, 2) if foot else 0) + 1 if z is None else z
         at = [round(x) - wide // 2, round(y) - deep // 2, base]
-        if "building" in stock["tags"] and z is None:
+        if z is None and ("building" in stock["tags"] or footing(name) > foot):
             self.plot.claim_box(at[0] - 1, at[1] - 1, at[0] + wide, at[1] + deep)
         else:
             self.plot.claim(x, y, foot)

@@ -7,7 +7,7 @@ from typing import Any
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
 from voxgen.ask.layout import Zone, between, pick, roll, shuffled
-from voxgen.stock import parts, shelf
+from voxgen.stock import footing, parts, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
@@ -74,7 +74,7 @@ def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str)
         if anchor:
             stand += _relate(draft, name, relation, anchor, (stand, count), slots)
             continue
-        spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, stock, crown)
+        spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, name, crown)
         if spot is None:
             continue
         x, y, turn = spot
@@ -93,7 +93,7 @@ def _relate(
     """
     plot, stock, rng = draft.plot, parts()[name], draft.rng
     x, y, radius = draft.spots.get(anchor, draft.spots["focal"])
-    foot = max(stock["foot"], min(max(stock["size"][:2]) / 2, 9) if "building" in stock["tags"] else 0)
+    foot = max(footing(name), max(stock["size"][:2]) / 2 if "building" in stock["tags"] else 0)
     middle = {"behind": 1.7, "before": -1.35, "under": -1.2}.get(relation, -1.2)
     for step in range(60):
         if relation == "around":
@@ -102,7 +102,7 @@ def _relate(
             angle = middle + between(rng, -1.1, 1.1) * (1 + step / 30)
         far = radius + foot + 1.5 + step / 6 + between(rng, 0, 2)
         px, py = x + far * cosine(angle), y + far * cosine(angle - 1.5708)
-        if plot.free(px, py, stock["foot"]):
+        if plot.free(px, py, min(foot, 10)):
             leaves = {k: v for k, v in leaf_of(draft, name).items() if k in stock["slots"]}
             draft.stand(name, round(px), round(py), None, 0, **{**leaves, **slots})
             return True
@@ -144,12 +144,13 @@ def _floats(draft: Draft, x: float, y: float, reach: float) -> bool:
     return apart and all(water(*p) for p in around)
 
 
-def _in_zone(draft: Draft, zone: str, stock: dict[str, Any], crown: float) -> tuple[float, float, int] | None:
+def _in_zone(draft: Draft, zone: str, name: str, crown: float) -> tuple[float, float, int] | None:
     """Return a place and a turn somewhere in one of the zone's areas."""
+    stock = parts()[name]
     wide, deep, tall = stock["size"]
     half = max(wide, deep) / 2
     for area in shuffled(draft.rng, ZONES.get(zone, ZONES["any"])):
-        spot = draft.plot.find(draft.rng, stock["foot"] + 0.5, area, tall if tall > 6 else 0, crown)
+        spot = draft.plot.find(draft.rng, footing(name) + 0.5, area, tall if tall > 6 else 0, crown)
         if spot and half <= spot[0] < draft.plot.width - half and half <= spot[1] < draft.plot.depth - half:
             turn = 90 * roll(draft.rng, 0, 3) if {"plant", "animal", "land"} & set(stock["tags"]) else 0
             return (*spot, turn)
@@ -194,7 +195,7 @@ def hang(draft: Draft, wishes: list[list[Any]]) -> None:
     """Hang what the prompt names in the sky, [part, count, slots], above whatever stands below."""
     plot, rng = draft.plot, draft.rng
     for name, count, slots in wishes:
-        wide, deep, tall = parts()[name]["size"]
+        wide, deep, _ = parts()[name]["size"]
         small = "animal" in parts()[name]["tags"]
         for i in range(min(count, 12)):
             best: tuple[int, float, float] | None = None

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from voxgen.ask.layout import pick
-from voxgen.stock import Part, parts, shelf
 from voxgen.ask.wish import Noun, Wish
+from voxgen.stock import Part, parts, shelf
 
 Recipe = dict[str, Any]
 _WALLS = ("white", "black", "gray", "sand", "cream", "pink", "brick", "stone", "wood", "steel")
@@ -308,13 +308,15 @@ def tinted(name: str, color: str, material: str, first: list[str] | None = None)
 # --------------------------------------------------------------------------- what else the prompt names
 
 
+def _sized(noun: Noun) -> str:
+    """Return the noun's part in the size the prompt gives it, where the library has that."""
+    large = parts()[noun.part].get("hero", noun.part)
+    return {"large": str(large), "small": small_kin(noun.part)}.get(noun.size, noun.part)
+
+
 def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
     """Work a thing the prompt names into the recipe, where the prompt says it lies."""
-    name, count = noun.part, noun.many
-    if noun.size == "large":
-        name = parts()[name].get("hero", name)
-    elif noun.size == "small":
-        name = small_kin(name)
+    name, count = _sized(noun), noun.many
     stock = parts()[name]
     slots = tinted(name, noun.color, noun.material)
     zone = _zone(wish, noun, lead)

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from voxgen.stock import parts, shelf
 from voxgen.ask.tongue import ADJECTIVE_LAST, translate
+from voxgen.stock import parts, shelf
 
 Meaning = tuple[str, Any]  # what kind of word it is, and what it stands for
 LONGEST = 4  # words in a phrase
