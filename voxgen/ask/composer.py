@@ -47,7 +47,8 @@ def compose(prompt: str, seed: int = 0, size: str | None = None) -> tuple[str, l
     draft = _start(recipe, rng, seed, width, depth)
     _LAYOUTS[recipe["kind"]](draft)
     bring_weather(draft)
-    missing = dict.fromkeys(name for name, *_ in recipe["named"] if name in draft.missing)
+    named = [*recipe["focal"], *(name for name, *_ in recipe["named"])]
+    missing = dict.fromkeys(name for name in named if name in draft.missing)
     if missing:
         notes.append(f"no room for {', '.join(n.replace('_', ' ') for n in missing)}")
     needed = max(draft.top + 2, draft.level + 12)

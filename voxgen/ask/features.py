@@ -134,7 +134,8 @@ def stock_pond(draft: Draft, x: float, y: float, rx: float, ry: float, clear: Po
     rng, h = draft.rng, draft.level
     size = rx * ry
     guests = ["lily"] * min(8, max(2, int(size / 60))) + ["lily_pad"] * min(10, max(2, int(size / 60)))
-    guests += ["koi"] * min(12, max(3, int(size / 30))) + draft.recipe.get("swimmers", ["duck", "duck"])
+    guests = draft.recipe.get("swimmers", ["duck", "duck"]) + guests
+    guests += ["koi"] * min(12, max(3, int(size / 30)))
     if draft.recipe.get("season") == "winter":
         guests = []
     used: list[Point] = []
@@ -152,7 +153,8 @@ def stock_pond(draft: Draft, x: float, y: float, rx: float, ry: float, clear: Po
                 z = h - 1 if name == "koi" else h
                 bloom = pick(rng, ("pink", "white", "rose"))
                 scale = pick(rng, ("orange", "red", "amber"))
-                draft.stand(name, px, py, z, 90 * roll(rng, 0, 3), bloom=bloom, scale=scale)
+                slots = {"bloom": bloom, "scale": scale, **draft.recipe.get("swimmer_slots", {})}
+                draft.stand(name, px, py, z, 90 * roll(rng, 0, 3), **slots)
                 used.append((px, py))
                 break
     for i in range(max(5, int((rx + ry) / 2.6))):

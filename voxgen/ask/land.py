@@ -213,7 +213,8 @@ def _stand_company(draft: Draft, name: str, focal: Point) -> None:
     """Stand more of the focal thing around it, in other colours, as near as there is room."""
     recipe, stock, plot = draft.recipe, parts()[name], draft.plot
     tall = stock["size"][2]
-    reach = sum(stock["size"][:2]) / 4
+    wide, deep, _ = stock["size"]
+    reach = max(wide, deep) / 2 + 1 if "building" in stock["tags"] else (wide + deep) / 4
     given = recipe.get("focal_slots", {})
     for _ in range(recipe.get("company", 0) if not recipe["aloft"] else 0):
         spot = _near(draft, focal, reach, afloat(recipe))
@@ -237,7 +238,7 @@ def _near(draft: Draft, focal: Point, reach: float, swims: bool) -> Point | None
             x, y = focal[0] + far * cosine(angle), focal[1] + far * 0.8 * cosine(angle - 1.5708)
             if swims and draft.plot.zones["afloat"](x, y) and far > 2 * reach:
                 return round(x), round(y)
-            if not swims and draft.plot.free(x, y, reach * 0.8):
+            if not swims and draft.plot.free(x, y, reach):
                 return round(x), round(y)
     return None
 

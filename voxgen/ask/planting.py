@@ -100,7 +100,7 @@ def _relate(
             angle = 6.2832 * (which[0] + 0.5) / which[1] + between(rng, -0.2, 0.2) * (step > 8)
         else:
             angle = middle + between(rng, -1.1, 1.1) * (1 + step / 30)
-        far = radius + foot + 1.5 + step / 6 + between(rng, 0, 2)
+        far = radius + foot + 1.5 + step / 3 + between(rng, 0, 2)
         px, py = x + far * cosine(angle), y + far * cosine(angle - 1.5708)
         if plot.free(px, py, min(foot, 10)):
             leaves = {k: v for k, v in leaf_of(draft, name).items() if k in stock["slots"]}

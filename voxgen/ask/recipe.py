@@ -82,7 +82,8 @@ def _set_scene(wish: Wish, lead: Noun | None, seed: int, rng: Random, notes: lis
     settings = [n.subject for n in wish.nouns if _is_setting(n)]
     hard = [s for s in settings if not table[s].get("feature")]
     alone = lead is not None and not any(n.part and n is not lead and not _is_setting(n) for n in wish.nouns)
-    subject = lead.subject if lead and (alone or not table.get(lead.subject, {}).get("companion")) else ""
+    shy = lead is not None and bool(lead.part) and table.get(lead.subject, {}).get("companion")
+    subject = lead.subject if lead and (alone or not shy) else ""
     hero = parts()[lead.part].get("hero", lead.part) if lead and lead.part and alone else ""
     if lead is None:
         place = (hard or settings or [_nearest(wish, notes)])[0]
@@ -143,7 +144,7 @@ def _variant(name: str, wish: Wish, seed: int) -> Recipe:
         **lists,
         "subject": name,
         "named": [],
-        "aloft": [],
+        "aloft": [list(e) for e in chosen.get("aloft", [])],
         "trees": list(chosen.get("trees", [])),
     }
 
@@ -223,7 +224,9 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
         side = round(min(max(wide / 0.42, 64), 128))
     area = (side / max(recipe["size"])) ** 2
     recipe["size"] = [side, round(side * 0.95)]
-    recipe |= {"second": [], "houses": [], "field": 0, "tulips": 0, "big_water": 1, "stage": ""}
+    if not recipe.get("backdrop"):
+        recipe["second"] = []
+    recipe |= {"houses": [], "field": 0, "tulips": 0, "big_water": 1, "stage": ""}
     if side < 60 and focal["on"] not in ("water", "underwater", "shore"):
         recipe |= {"water": "", "fence": ""}
     if side < _SMALL_PLOT:
@@ -337,6 +340,10 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
         recipe["water"] = "fountain"
     elif kind == "sea":
         recipe["named"].append([name, count, "sea", slots])
+    elif afloat and stock["foot"] <= 2 and kind != "isle":
+        recipe["water"] = recipe.get("water") or "pond"
+        recipe["swimmers"] = [*[name] * count, *recipe.get("swimmers", [])]
+        recipe["swimmer_slots"] = slots
     elif afloat:
         recipe["water"] = recipe.get("water") if recipe.get("water") in ("lake", "moat", "stream") else "pond"
         recipe["named"].append([name, count, "sea" if kind == "isle" else "afloat", slots])
@@ -349,6 +356,7 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
     else:
         if "tree" in stock["tags"]:
             recipe["trees"] = [name, *recipe["trees"]]
+            zone = "back" if zone == "front" else zone
             count = count if noun.count > 1 else 3
         recipe["named"].append([name, min(count, 24), zone, slots])
 

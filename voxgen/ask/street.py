@@ -38,7 +38,7 @@ def compose_street(draft: Draft) -> None:
     wide = w >= 80  # on a small street nothing may hide the road
     for x in range(9, w - 6, 24):
         draft.stand("street_lamp", x, kerb + 2, h + 2)
-        if wide:
+        if wide and x + 12 < w - 6:
             draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
     if wide:
         _line_pavements(draft, near, kerb)

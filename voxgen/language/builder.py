@@ -72,8 +72,8 @@ def build(
     """Build a decoded document into a Scene.
 
     A step that cannot be drawn is skipped and becomes a Repair of level "loss"; `repairs` are those
-    found while reading, kept in front. The same document gives the same grid, bit for bit. Parts placed as "@name" come from
-    the stock library.
+    found while reading, kept in front. The same document gives the same grid, bit for bit. Parts
+    placed as "@name" come from the stock library.
     Raises ReplyError when the document cannot be a scene or no voxel is left.
 
     >>> scene = build({"size": [2, 1, 1], "build": [{"voxels": [[1, 0, 0]], "of": "red"}]})
