@@ -47,8 +47,7 @@ def compose(prompt: str, seed: int = 0, size: str | None = None) -> tuple[str, l
     draft = _start(recipe, rng, seed, width, depth)
     _LAYOUTS[recipe["kind"]](draft)
     bring_weather(draft)
-    named = [*recipe["focal"], *(name for name, *_ in recipe["named"])]
-    missing = dict.fromkeys(name for name in named if name in draft.missing)
+    missing = dict.fromkeys(name for name, *_ in recipe["named"] if name in draft.missing)
     if missing:
         notes.append(f"no room for {', '.join(n.replace('_', ' ') for n in missing)}")
     needed = max(draft.top + 2, draft.level + 12)
@@ -110,7 +109,7 @@ def _start(recipe: Recipe, rng: Random, seed: int, width: int, depth: int) -> Dr
             "street": street_plot,
         }
         plot = plots[kind](width, depth, LEVEL + (20 if kind == "float" else 0))
-    side = -1 if rng.random() < 0.5 else 1
+    side = 1 if (seed + (rng.random() < 0.5)) % 2 else -1
     lit = light not in ("day", "overcast")
     draft = Draft(recipe["title"], rng, recipe, plot, recipe["slots"], light, lit, side=side, shape=shape)
     draft.plan.append(_plan(recipe, light))

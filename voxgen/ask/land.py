@@ -77,7 +77,7 @@ def compose_land(draft: Draft) -> None:
     furnish(draft, recipe["extras"])
     if recipe["trees"]:
         grove(draft, recipe["trees"][1:] or recipe["trees"], round(4 * area * recipe.get("dense", 1)), "side")
-    cover(draft, round(90 * area))
+    cover(draft, max(round(90 * area), 45))
     if recipe.get("planet"):
         lay_planet(draft)
     hang(draft, recipe["aloft"])
@@ -219,8 +219,8 @@ def _stand_company(draft: Draft, name: str, focal: Point) -> None:
     for _ in range(recipe.get("company", 0) if not recipe["aloft"] else 0):
         spot = _near(draft, focal, reach, afloat(recipe))
         if spot is None:
-            draft.missing.append(name)
-            return
+            recipe["named"].append([name, 1, "any", given])
+            continue
         families = shelf("vocabulary")["litters"]
         own = {s: pick(draft.rng, families[s]) for s in stock["slots"] if s in families and s not in given}
         z = draft.level if afloat(recipe) else None
@@ -231,14 +231,14 @@ def _stand_company(draft: Draft, name: str, focal: Point) -> None:
 
 def _near(draft: Draft, focal: Point, reach: float, swims: bool) -> Point | None:
     """Return the free place for something so wide that is nearest to the focal thing."""
-    angles = [-2.5, -0.6, -3.1, 0.1, -1.6, 2.6, 0.8, 1.7]
+    angles = [-2.5, -0.6, -3.1, 0.1, -1.6, 2.6, 0.8, 1.7, -2.1, -1, 2.1, 1.2]
     start = 0 if draft.side > 0 else 1
     for far in range(round(2 * reach) + 2, draft.plot.width, 2):
         for angle in angles[start:] + angles[:start]:
             x, y = focal[0] + far * cosine(angle), focal[1] + far * 0.8 * cosine(angle - 1.5708)
             if swims and draft.plot.zones["afloat"](x, y) and far > 2 * reach:
                 return round(x), round(y)
-            if not swims and draft.plot.free(x, y, reach):
+            if not swims and draft.plot.free(x, y, reach * 0.9):
                 return round(x), round(y)
     return None
 
@@ -439,7 +439,7 @@ def _lay_beds(draft: Draft, water: Water | None, share: float) -> None:
             )
         )
     palettes = [border_blooms(draft, 3) for _ in range(3)]
-    left = round(10 * share * w * d / 9216)
+    left = max(round(10 * share * w * d / 9216), round(4 * share))
     for x, y, rx, ry in spots:
         points = [(x + i * rx * 0.8, y + j * ry * 0.8) for i in (-1, 0, 1) for j in (-1, 0, 1)]
         if left > 0 and all(draft.plot.free(px, py, 1.2) for px, py in points):

@@ -193,32 +193,29 @@ def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
 
 def hang(draft: Draft, wishes: list[list[Any]]) -> None:
     """Hang what the prompt names in the sky, [part, count, slots], above whatever stands below."""
-    plot, rng = draft.plot, draft.rng
+    litters = shelf("vocabulary")["litters"]
     for name, count, slots in wishes:
-        wide, deep, _ = parts()[name]["size"]
-        small = "animal" in parts()[name]["tags"]
         for i in range(min(count, 12)):
-            best: tuple[int, float, float] | None = None
-            for _ in range(12):
-                x = (
-                    between(rng, 0.16, 0.84) * plot.width
-                    if small or i
-                    else plot.width * between(rng, 0.3, 0.7)
-                )
-                y = plot.depth * between(rng, 0.3, 0.8)
-                x = min(max(x, wide / 2 + 2), plot.width - wide / 2 - 3)
-                y = min(max(y, deep / 2 + 2), plot.depth - deep / 2 - 3)
-                below = [
-                    t for a, b, r, t in draft.tops if abs(a - x) < r + wide / 2 and abs(b - y) < r + deep / 2
-                ]
-                z = max([draft.level + (9 if small else 26), *(t + 4 for t in below)])
-                if best is None or z < best[0]:
-                    best = (z, x, y)
-            if best:
-                own = {
-                    k: pick(rng, v) for k, v in shelf("vocabulary")["litters"].items() if i or k not in slots
-                }
-                draft.stand_in_air(name, best[1], best[2], best[0] + roll(rng, 0, 3), 0, **{**own, **slots})
+            own = {slot: pick(draft.rng, colors) for slot, colors in litters.items()} if i else {}
+            z, x, y = min(_airy(draft, name, first=not i) for _ in range(12))
+            draft.stand_in_air(name, x, y, z + roll(draft.rng, 0, 3), 0, **{**own, **slots})
+
+
+def _airy(draft: Draft, name: str, first: bool) -> tuple[int, float, float]:
+    """Return a place in the air, (z, x, y): animals fly low, the first large thing beside the focal one."""
+    plot, rng = draft.plot, draft.rng
+    wide, deep, _ = parts()[name]["size"]
+    animal = "animal" in parts()[name]["tags"]
+    aside = 0.5 - draft.side * between(rng, 0.1, 0.25)
+    x = (aside if first and not animal else between(rng, 0.16, 0.84)) * plot.width
+    y = plot.depth * between(rng, 0.3, 0.8)
+    x = min(max(x, wide / 2 + 2), plot.width - wide / 2 - 3)
+    y = min(max(y, deep / 2 + 2), plot.depth - deep / 2 - 3)
+    z = draft.level + (9 if animal else 26)
+    for a, b, radius, top in draft.tops:
+        if abs(a - x) < radius + wide / 2 and abs(b - y) < radius + deep / 2:
+            z = max(z, top + 4)
+    return z, x, y
 
 
 def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:

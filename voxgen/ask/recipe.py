@@ -97,6 +97,8 @@ def _set_scene(wish: Wish, lead: Noun | None, seed: int, rng: Random, notes: lis
         recipe = _graft(_variant(hard[0], wish, seed), recipe)
     elif lead and not subject:
         _feature_part(recipe, lead, alone, bool(hard))
+    if len(shelf("subjects")[place]["variants"]) == 1:
+        _vary_water(recipe, seed)
     if lead:
         recipe["company"] = min(lead.many, 7) - 1
         recipe["size"] = _grown(recipe, lead)
@@ -130,6 +132,16 @@ def _nearest(wish: Wish, notes: list[str]) -> str:
     if not wish.hinted:
         notes.append(f"no subject understood; composed a {name} instead")
     return name
+
+
+def _vary_water(recipe: Recipe, seed: int) -> None:
+    """Let another seed bring other water to a subject with a single recipe: a pond, a stream, a lake."""
+    wet = recipe["kind"] == "land" and recipe.get("water") in ("pond", "moat", "bridge")
+    fixed = ("feature", "cave", "rails", "pools", "ground", "mountain")
+    if not wet or any(recipe.get(key) for key in fixed) or min(recipe["size"]) < 84:
+        return
+    shallow = bool(recipe["focal"]) and parts()[recipe["focal"][0]]["size"][1] < 0.3 * recipe["size"][1]
+    recipe["water"] = (recipe["water"], "stream", "lake" if shallow else recipe["water"])[seed % 3]
 
 
 def _variant(name: str, wish: Wish, seed: int) -> Recipe:
@@ -239,11 +251,11 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
         recipe["trees"] = list(dict.fromkeys(small_kin(t) for t in recipe["trees"]))
     tall = max(focal["size"][2] * 0.9, 9)
     kept = [
-        [name, max(1, round(count * area)), *rest]
+        [name, max(1, round(count * area**0.6)), *rest]
         for name, count, *rest in recipe["extras"]
         if parts()[name]["size"][2] <= tall and max(parts()[name]["size"][:2]) <= max(0.4 * side, 8)
     ]
-    recipe["extras"] = kept[: max(6, side // 5)]
+    recipe["extras"] = kept[: max(8, side // 4)]
 
 
 def small_kin(name: str) -> str:
@@ -259,7 +271,7 @@ def _grown(recipe: Recipe, lead: Noun) -> list[int]:
     many = recipe.get("company", 0)
     side = wide / _ROOM[recipe["kind"]] * 1.06
     if many and not recipe["aloft"]:
-        side = max(side, wide * (1.6 + 0.42 * min(many, 5)) + 20)
+        side = max(side, wide * (1.6 + 0.5 * min(many, 5)) + 22)
     return [max(old, min(round(side * k), 150)) for old, k in zip(recipe["size"], (1, 0.96), strict=True)]
 
 

@@ -35,7 +35,8 @@ def compose_street(draft: Draft) -> None:
     row = kerb + 9
     _build_row(draft, row)
     _stand_focal(draft, near, kerb)
-    wide = w >= 80  # on a small street nothing may hide the road
+    focal = parts()[draft.recipe["focal"][0]] if draft.recipe.get("focal") else {"on": ""}
+    wide = w >= 80 and (not focal["on"] or "building" in focal["tags"])  # nothing may hide the focal thing
     for x in range(9, w - 6, 24):
         draft.stand("street_lamp", x, kerb + 2, h + 2)
         if wide and x + 12 < w - 6:
