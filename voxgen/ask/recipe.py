@@ -184,7 +184,7 @@ def _graft(setting: Recipe, subject: Recipe) -> Recipe:
     extras = [e for e in subject["extras"][:7] if setting["kind"] != "street" and not _foreign(e[0], setting)]
     grafted["extras"] = extras + setting.get("extras", [])
     grafted["size"] = [max(a, b) for a, b in zip(setting["size"], subject["size"], strict=True)]
-    focal = parts()[subject["focal"][0]] if subject["focal"] else {"foot": 0, "size": [0, 0, 0]}
+    focal: Part = parts()[subject["focal"][0]] if subject["focal"] else {"foot": 0, "size": [0, 0, 0]}
     if setting.get("mountain") and focal["foot"] > 18:  # the range stands behind it
         grafted |= {"mountain": 62, "mountain_row": 0.9, "focal_row": 0.4}
         grafted["size"] = [grafted["size"][0], grafted["size"][1] + 36]
@@ -411,6 +411,9 @@ def _shape(recipe: Recipe, wish: Wish, lead: Noun | None) -> None:
         elif feature == "flowers" and not recipe.get("ground"):
             recipe["beds"] = max(1, recipe.get("beds", 1))
             recipe["wild"] += [["tulip", "red"], ["daisy", "yellow"], ["lupin", "purple"]]
+    deep = parts()[recipe["focal"][0]]["size"][1] if recipe["focal"] else 0
+    if recipe.get("water") == "lake" and deep > 0.3 * recipe["size"][1]:  # room between lake and door
+        recipe["size"] = [max(recipe["size"][0], deep + 60), max(recipe["size"][1], deep + 90)]
     if recipe.get("water") == "moat" and recipe["focal"] and parts()[recipe["focal"][0]]["foot"] < 8:
         recipe["water"] = "pond"
 

@@ -41,8 +41,7 @@ def compose_street(draft: Draft) -> None:
         draft.stand("street_lamp", x, kerb + 2, h + 2)
         if wide and x + 12 < w - 6:
             draft.stand("street_lamp", x + 12, near - 3, h + 2, 180)
-    if wide:
-        _line_pavements(draft, near, kerb)
+    _line_pavements(draft, near, kerb, wide)
     _furnish(draft, near, kerb)
     hang(draft, draft.recipe["aloft"])
 
@@ -60,9 +59,10 @@ def _stand_focal(draft: Draft, near: int, kerb: int) -> None:
         x = w * 0.5 + (wide + 4) * ((i + on_road) // 2) * (-1) ** i
         lane = (near + quarter, kerb - quarter)[i % 2] if on_road else (near + kerb) / 2
         if wide / 2 < x < w - wide / 2:
-            slots = {"body": pick(draft.rng, PAINTS)} if i else {}
+            slots: dict[str, str] = {"body": pick(draft.rng, PAINTS)} if i else {}
+            slots |= recipe.get("focal_slots", {})
             turn = 180 * (i % 2) if on_road else 0
-            draft.stand(focal, x, lane, h + 1, turn, **{**slots, **recipe.get("focal_slots", {})})
+            draft.stand(focal, x, lane, h + 1, turn, **slots)
     draft.spots["focal"] = draft.spots[focal]
 
 
@@ -122,19 +122,21 @@ def _drive(draft: Draft, near: int, kerb: int) -> None:
             x += wide + between(rng, 7, 20)
 
 
-def _line_pavements(draft: Draft, near: int, kerb: int) -> None:
-    """Set trees, benches, people and small things along both pavements."""
+def _line_pavements(draft: Draft, near: int, kerb: int, wide: bool) -> None:
+    """Set trees, benches, people and small things along both pavements; only low ones if not wide."""
     w, h, rng = draft.plot.width, draft.level, draft.rng
     for i, x in enumerate(range(15, w - 8, 24)):
         if near > 13:
-            draft.stand("street_tree", x, near - 6, h + 2)
+            if wide:
+                draft.stand("street_tree", x, near - 6, h + 2)
             draft.stand("bench", x + 13, near - 9, h + 2, 180)
             if i % 2:
                 draft.stand("pot", x + 6, near - 4, h + 2, bloom=pick(rng, ("rose", "red", "lavender")))
-    draft.stand("post_box", 5, near - 5, h + 2)
     draft.stand("hydrant", 10, near - 3, h + 2)
     draft.stand("traffic_light", w - 11, kerb + 2, h + 2)
-    draft.stand("traffic_light", w - 26, near - 2, h + 2, 180)
+    if wide:
+        draft.stand("post_box", 5, near - 5, h + 2)
+        draft.stand("traffic_light", w - 26, near - 2, h + 2, 180)
     for _ in range(round(w / 12)):
         y = kerb + roll(rng, 4, 7) if rng.random() < 0.55 else roll(rng, 3, max(4, near - 12))
         x = roll(rng, 5, w - 6)
