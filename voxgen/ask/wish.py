@@ -135,7 +135,7 @@ def _take(wish: Wish, pending: _Pending, kind: str, value: Any, late: bool) -> N
         pending.count = value
     elif kind == "relation":
         pending.relation = value
-    elif kind == "place" and last and not last.relation:
+    elif kind == "place" and last and last.relation in ("", "with"):
         last.relation = value
     elif kind == "place":
         pending.place = value
