@@ -56,11 +56,17 @@ def find_lead(wish: Wish) -> Noun | None:
     if _is_setting(first):
         return next((n for n in nouns if n is not first and _can_take_over(n, first)), None)
     anchor = nouns[first.anchor] if 0 <= first.anchor < len(nouns) else None
-    if anchor and anchor.part and first.part and first.relation not in ("with", "in", "over"):
-        small, large = parts()[first.part]["size"], parts()[anchor.part]["size"]
-        if not _is_setting(anchor) and max(large) > 1.5 * max(small):
-            return anchor  # sheep around the castle: the castle leads
-    return first
+    if anchor and first.relation not in ("with", "in", "over") and _dwarfs(anchor, first, 1.5):
+        return anchor  # sheep around the castle: the castle leads
+    return next((n for n in nouns if n.many == 1 and _dwarfs(n, first, 2.5)), first)  # knights and a dragon
+
+
+def _dwarfs(noun: Noun, other: Noun, times: float) -> bool:
+    """Say whether a noun's part is so many times larger than another's, and no tree."""
+    if not noun.part or not other.part or _is_setting(noun) or "tree" in parts()[noun.part]["tags"]:
+        return False
+    solid = parts()[noun.part]["on"] not in ("sky", "water") or parts()[other.part]["on"] == "water"
+    return solid and bool(max(parts()[noun.part]["size"]) > times * max(parts()[other.part]["size"]))
 
 
 def _is_setting(noun: Noun) -> bool:
@@ -91,6 +97,13 @@ def _set_scene(wish: Wish, lead: Noun | None, seed: int, rng: Random, notes: lis
         place = subject
     else:
         place = (hard or settings or [_home(hero or lead.part)])[0]
+    if (
+        place == "sea"
+        and lead
+        and lead.part
+        and parts()[lead.part]["on"] not in ("water", "underwater", "sky")
+    ):
+        place = "island"  # what stands on the ground does not float
     recipe = _variant(place, wish, seed)
     recipe["focal"] = [pick(rng, recipe["focal"])] if recipe.get("focal") else []
     if subject and hard and lead and hard[0] != subject:
@@ -270,8 +283,9 @@ def _grown(recipe: Recipe, lead: Noun) -> list[int]:
     wide = max(parts()[recipe["focal"][0]]["size"][:2])
     many = recipe.get("company", 0)
     side = wide / _ROOM[recipe["kind"]] * 1.06
+    each = 0.8 if "building" in parts()[recipe["focal"][0]]["tags"] else 0.5
     if many and not recipe["aloft"]:
-        side = max(side, wide * (1.6 + 0.5 * min(many, 5)) + 22)
+        side = max(side, wide * (1.6 + each * min(many, 5)) + 22)
     return [max(old, min(round(side * k), 150)) for old, k in zip(recipe["size"], (1, 0.96), strict=True)]
 
 
@@ -289,15 +303,20 @@ def _color(recipe: Recipe, wish: Wish, lead: Noun | None) -> None:
         recipe["blooms"] = [color, "white", "pink" if color in ("rose", "red", "purple") else "yellow"]
         return
     names = [entry[0] for entry in recipe["aloft"]] or recipe["focal"]
-    if not names or not (color or material):
+    if not names or not (color or material or (lead and lead.slots)):
         return
     if lead and lead.subject and "tinted_focal" in recipe and not recipe["aloft"]:
         recipe["focal"], recipe["roofs"] = [recipe["tinted_focal"]], ["slate", "timber", "gray"]
         names = recipe["focal"]
-    slots = tinted(names[0], color, material, recipe.get("tint", []))
+    slots = tinted(names[0], color, material, recipe.get("tint", [])) | _own_slots(lead, names[0])
     recipe["focal_slots"] = {**recipe.get("focal_slots", {}), **slots}
     for entry in recipe["aloft"]:
         entry[2] = slots
+
+
+def _own_slots(lead: Noun | None, name: str) -> dict[str, str]:
+    """Return the colours the prompt gives to the roof, the walls or the sails of the lead."""
+    return {k: v for k, v in lead.slots.items() if k in parts()[name]["slots"]} if lead else {}
 
 
 def tinted(name: str, color: str, material: str, first: list[str] | None = None) -> dict[str, str]:

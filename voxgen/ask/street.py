@@ -89,10 +89,9 @@ def _build_row(draft: Draft, row: int) -> None:
         walls = NIGHT_WALLS if draft.recipe.get("neon") else WALLS.get(name, WALLS["townhouse"])
         wall = pick(rng, [c for c in walls if c != last])
         cloth, roof = pick(rng, ("red", "teal", "blue", "amber")), pick(rng, ("clay", "slate", "red"))
-        at = (x + wide // 2, row + deep // 2, h + 2)
         slots = {"wall": wall, "sign": signs[i % 4], "cloth": cloth, "roof": roof}
         slots |= given if name == focal else {}
-        draft.stand(name, *at, 0, **slots)
+        draft.stand(name, x + wide // 2, row + deep // 2, h + 2, 0, **slots)
         draft.plot.claim_box(x, row, x + wide, row + deep)
         x, i, last = x + wide + roll(rng, 0, 1), i + 1, wall
     while x + 11 < w:

@@ -38,6 +38,7 @@ class Noun:
     size: str = ""
     relation: str = ""
     anchor: int = -1
+    slots: dict[str, str] = field(default_factory=dict)  # colours of its roof, walls, sails
 
     @property
     def many(self) -> int:
@@ -86,6 +87,10 @@ def understand(prompt: str) -> Wish:
         length, meanings = _longest(words, at)
         if not meanings:
             meanings = _guess(wish, pending, words[at])
+        kinds = [kind for kind, _ in meanings]
+        if "color" in kinds and "noun" in kinds:  # a stone tower, made of stone; but: a stone
+            told = after or any(kind == "noun" for kind, _ in _longest(words, at + length)[1])
+            meanings = [m for m in meanings if (m[0] == "color") == told]
         for kind, value in meanings:
             late = bool(wish.nouns) and not pending.relation and (after or language in ADJECTIVE_LAST)
             if kind == "noun":
@@ -133,6 +138,10 @@ def _take(wish: Wish, pending: _Pending, kind: str, value: Any, late: bool) -> N
         owner.size = owner.size or value
     elif kind == "number":
         pending.count = value
+    elif kind == "slot":
+        if last and pending.color:
+            last.slots[value] = pending.color
+        pending.color = pending.relation = ""
     elif kind == "relation":
         pending.relation = value
     elif kind == "place" and last and last.relation in ("", "with"):
@@ -207,7 +216,7 @@ def dictionary() -> dict[str, list[Meaning]]:
     """Return every known phrase and its meanings; a noun may be a subject, a part and a feature at once."""
     table: dict[str, list[Meaning]] = {}
     words = shelf("vocabulary")
-    kinds = ("color", "season", "light", "weather", "size", "style", "number", "relation", "place")
+    kinds = ("color", "season", "light", "weather", "size", "style", "number", "relation", "place", "slot")
     for kind in kinds:
         for word, value in words[f"{kind}s"].items():
             table.setdefault(word, []).append((kind, value))
