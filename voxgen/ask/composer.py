@@ -26,6 +26,7 @@ from voxgen.stock import parts, write
 SCALES = {"small": 0.64, "medium": 0.84, "large": 1.17}
 LEVEL = 8  # z of the surface
 LEAST, MOST = 40, 256  # cells along x and y the composer can fill well
+SMALLEST = 34  # for a scene that is one small thing
 _DARK = ("sunset", "night")
 
 
@@ -70,7 +71,7 @@ def extent(recipe: Recipe, wish: Wish, size: str | None) -> tuple[int, int, int 
         )
     x, y = recipe["size"]
     scale = SCALES.get(named, 1)
-    return max(round(x * scale), LEAST), max(round(y * scale), LEAST), None
+    return max(round(x * scale), SMALLEST), max(round(y * scale), SMALLEST), None
 
 
 def _fit_focal(recipe: Recipe, width: int, depth: int) -> None:

@@ -107,7 +107,8 @@ def _focal_spot(draft: Draft, name: str, side: int) -> Point:
     x = plot.width * (0.5 + side * shift + between(draft.rng, -0.03, 0.03) * (shift > 0))
     y = plot.depth * (between(draft.rng, 0.6, 0.68) if foot < 0.24 * plot.width else row)
     if plot.width < 66:  # a small plot is all focal thing
-        x, y = plot.width * (0.5 + side * shift * 0.7), plot.depth * between(draft.rng, 0.5, 0.56)
+        row = 0.43 if parts()[name]["size"][2] < 10 else 0.5
+        x, y = plot.width * (0.5 + side * shift * 0.7), plot.depth * between(draft.rng, row, row + 0.06)
     if recipe.get("cave"):
         y = plot.depth * 0.48
     return round(x), round(min(y, plot.depth - 8 - foot))

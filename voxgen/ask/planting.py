@@ -164,7 +164,9 @@ def _beside_path(draft: Draft, stock: dict[str, Any]) -> tuple[float, float, int
         trail = pick(draft.rng, draft.plot.trails)
         x, y = pick(draft.rng, trail[6:-6] or trail)
         side = -1 if draft.rng.random() < 0.5 else 1
-        if draft.plot.free(x + side * reach, y, stock["foot"]):
+        tall = stock["size"][2]
+        hidden = tall > 6 and draft.plot.hides(x + side * reach, y, reach, tall)
+        if not hidden and draft.plot.free(x + side * reach, y, stock["foot"]):
             return round(x + side * reach), round(y), 90 if side < 0 else 270
     return None
 

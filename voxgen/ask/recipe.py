@@ -241,7 +241,8 @@ def _feature_part(recipe: Recipe, lead: Noun, alone: bool, hard: bool) -> None:
 def _cut_down(recipe: Recipe, focal: Part) -> None:
     """Fit plot, trees and extras to the focal thing, so that it is large in the picture."""
     wide = max(focal["size"][:2])
-    side = max(wide * 2 + 26, focal["size"][2] * 1.3 + 22, 42)
+    low = focal["size"][2] < 10
+    side = max(wide * 2 + 26, focal["size"][2] * 1.3 + 22, 36 if low else 42)
     if recipe["kind"] == "sea":
         side = max(wide * 1.3 + 24, 48)
     side = round(min(side, max(recipe["size"])))
@@ -262,11 +263,16 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
             "beds": 0.8 * recipe.get("beds", 1),
         }
         recipe["trees"] = list(dict.fromkeys(small_kin(t) for t in recipe["trees"]))
-    tall = max(focal["size"][2] * 0.9, 9)
+    if side < 60:
+        recipe["flyers"] = [["butterfly", 2, 4, 8]] if recipe.get("flyers") != [] else []
+        recipe["hilltop"] = 3 if low and recipe["kind"] == "land" and not recipe["water"] else 0
+    tall = max(focal["size"][2], 6)
     kept = [
         [name, max(1, round(count * area**0.6)), *rest]
         for name, count, *rest in recipe["extras"]
-        if parts()[name]["size"][2] <= tall and max(parts()[name]["size"][:2]) <= max(0.4 * side, 8)
+        if name not in recipe["focal"]
+        and parts()[name]["size"][2] <= tall
+        and max(parts()[name]["size"][:2]) <= max(0.4 * side, 8)
     ]
     recipe["extras"] = kept[: max(8, side // 4)]
 
@@ -387,7 +393,8 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
     else:
         if "tree" in stock["tags"]:
             recipe["trees"] = [name, *recipe["trees"]]
-            zone = "back" if zone == "front" else zone
+            ashore = kind == "isle" and ground == "sand"
+            zone = "beach" if ashore else "back" if zone == "front" else zone
             count = count if noun.count > 1 else 3
         recipe["named"].append([name, min(count, 24), zone, slots])
 
