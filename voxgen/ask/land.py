@@ -66,7 +66,7 @@ def compose_land(draft: Draft) -> None:
         lay_fence(draft, recipe["fence"], gate)
     if recipe.get("gate"):
         _stand_gate(draft, recipe["gate"], gate)
-    furnish(draft, recipe["named"])
+    furnish(draft, recipe["named"], wanted=True)
     _stand_houses(draft)
     _sow(draft)
     area = draft.plot.width * draft.plot.depth / 9216

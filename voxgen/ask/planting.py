@@ -178,10 +178,11 @@ def grove(draft: Draft, kinds: list[str], count: int, zone: str = "back") -> Non
         plant(draft, name, 1, zone)
 
 
-def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
+def furnish(draft: Draft, wishes: list[list[Any]], wanted: bool = False) -> None:
     """Stand the recipe's extras: [part, count, zone], with slots where a fourth item gives them.
 
-    What finds no room in its zone is tried everywhere, then remembered in draft.missing.
+    What finds no room in its zone is tried everywhere, then remembered in draft.missing. wanted: the
+    prompt names them, so that all shall stand, even where one hides something.
     """
     for name, count, zone, *rest in wishes:
         slots = rest[0] if rest else {}
@@ -189,6 +190,12 @@ def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
         stand = plant(draft, name, count, zone, **picked)
         if not stand and zone not in ("sea", "beach"):
             stand = plant(draft, name, 1, "any", **picked)
+        while wanted and stand < count and zone not in draft.plot.zones:
+            spot = draft.plot.find(draft.rng, footing(name), (0.05, 0.05, 0.95, 0.95), tries=200)
+            if spot is None:
+                break
+            draft.stand(name, *spot, None, 0, **picked)
+            stand += 1
         if not stand:
             draft.missing.append(name)
 

@@ -35,6 +35,8 @@ def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
     for noun in wish.nouns:
         if noun is not lead and noun.part and noun.part not in recipe["focal"]:
             _include(recipe, wish, noun, lead)
+    named = {name for name, *_ in recipe["named"]}
+    recipe["extras"] = [extra for extra in recipe["extras"] if extra[0] not in named]
     _shape(recipe, wish, lead)
     _dress_style(recipe, wish)
     _dress_season(recipe, wish.season or recipe.get("season", ""))
@@ -260,6 +262,7 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
             "hill": min(recipe.get("hill", 4), 4),
             "gate": "",
             "mountain": 0,
+            "planet": 0,
             "beds": 0.8 * recipe.get("beds", 1),
         }
         recipe["trees"] = list(dict.fromkeys(small_kin(t) for t in recipe["trees"]))
