@@ -35,11 +35,14 @@ def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
     for noun in wish.nouns:
         if noun is not lead and noun.part and noun.part not in recipe["focal"]:
             _include(recipe, wish, noun, lead)
-    named = {name for name, *_ in recipe["named"]}
-    recipe["extras"] = [extra for extra in recipe["extras"] if extra[0] not in named]
     _shape(recipe, wish, lead)
     _dress_style(recipe, wish)
     _dress_season(recipe, wish.season or recipe.get("season", ""))
+    named = {name for name, *_ in recipe["named"]}
+    recipe["extras"] = [extra for extra in recipe["extras"] if extra[0] not in named]
+    if recipe["kind"] == "sea" and named:
+        longest = max(max(parts()[name]["size"][:2]) for name in named)
+        recipe["size"] = [min(side + (longest if longest > 20 else 0), 160) for side in recipe["size"]]
     recipe["weather"] = wish.weather or recipe.get("weather", "")
     night = lead is not None and lead.part and "night" in parts()[lead.part]["tags"] and recipe["aloft"]
     recipe["light"] = wish.light or recipe.get("light", "") or ("night" if night else "")

@@ -191,7 +191,7 @@ def _longest(words: list[str], at: int) -> tuple[int, list[Meaning]]:
 
 
 _IRREGULAR = {
-    "geese": "goose", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "wolves": "wolf",
+    "geese": "goose", "men": "man", "children": "child", "mice": "mouse", "wolves": "wolf",
     "leaves": "leaf", "people": "person", "cacti": "cactus", "knives": "knife", "oxen": "ox",
     "buses": "bus", "igloos": "igloo", "volcanoes": "volcano", "tomatoes": "tomato",
 }  # fmt: skip
@@ -205,6 +205,8 @@ def singular(word: str) -> str:
     """
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    if word.endswith("men") and len(word) > 4:
+        return word[:-3] + "man"
     for ending, stem in (("ies", "y"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("sses", "ss")):
         if word.endswith(ending) and len(word) > len(ending) + 1:
             return word.removesuffix(ending) + stem
