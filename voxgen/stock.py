@@ -15,10 +15,11 @@ from typing import Any
 
 Part = dict[str, Any]
 Document = dict[str, Any]
+Recipe = dict[str, Any]  # of a scene: an entry of library/subjects.json, changed to a prompt
 SHADES = ("_dark", "", "_light")
 _HOLE = re.compile(r"\{(\w+)([+-]\d+(?:\.\d+)?)?\}")
 _WORDS = ("place", "note", "as", "when", "formula")  # keys of a step whose value names no material
-_KEPT = ("note", "size", "params", "build", "layers", "key")
+KEPT = ("note", "size", "params", "build", "layers", "key")
 
 
 @cache
@@ -50,7 +51,7 @@ def tint(name: str, slots: dict[str, str]) -> tuple[str, Part]:
     own: dict[str, str] = stock.get("slots", {})
     filled = {slot: slots.get(slot, family) for slot, family in own.items()}
     changed = [family for slot, family in filled.items() if family != own[slot]]
-    return "_".join([name, *changed]), {k: rename(v, shaded(filled)) for k, v in stock.items() if k in _KEPT}
+    return "_".join([name, *changed]), {k: rename(v, shaded(filled)) for k, v in stock.items() if k in KEPT}
 
 
 def footing(name: str) -> float:
@@ -61,6 +62,11 @@ def footing(name: str) -> float:
         deep > 1.7 * wide and deep > 6 and "plant" not in stock["tags"] and stock["on"] not in ("road", "sky")
     )
     return float(max(stock["foot"], deep / 2 - 1)) if long else float(stock["foot"])
+
+
+def small_kin(name: str) -> str:
+    """Return the small version of a part, or the part if there is none."""
+    return f"{name}_small" if f"{name}_small" in parts() else name
 
 
 def shaded(slots: dict[str, str]) -> dict[str, str]:
@@ -125,7 +131,7 @@ def dress(document: Document, lit: bool = False) -> Document:
     """
     colors = shelf("palette")
     used = strings([document.get("parts", {}), document["build"], document.get("textures", {})])
-    known = {**_family_colors(), **colors["colors"], **(colors["lit"] if lit else {})}
+    known = {**family_colors(), **colors["colors"], **(colors["lit"] if lit else {})}
     palette = {n: c for n, c in known.items() if n in used} | document.get("palette", {})
     own = document.get("functions", {})
     functions = {
@@ -136,7 +142,8 @@ def dress(document: Document, lit: bool = False) -> Document:
     return {**document, "palette": palette, "functions": {**functions, **own}}
 
 
-def _family_colors() -> dict[str, str]:
+def family_colors() -> dict[str, str]:
+    """Return every shade of every colour family: name -> "#rrggbb"."""
     families = shelf("palette")["families"]
     return {f + s: c for f, three in families.items() for s, c in zip(SHADES, three, strict=True)}
 
@@ -209,109 +216,6 @@ def placed(value: Any) -> list[str]:
         names += [s for s in scattered if isinstance(s, str)]
         return names + [n for k, v in value.items() if k == "build" for n in placed(v)]
     return [n for v in value for n in placed(v)] if isinstance(value, list) else []
-
-
-# --------------------------------------------------------------------------- "@oak" in anyone's document
-
-MARK = "@"  # before the name of a stock part, and of its colours in the document
-
-
-def resolve(document: Any) -> Any:
-    """Return a document with the stock parts it places or scatters as "@name" among its own parts.
-
-    A part of that name in the document wins, written with or without the mark. `with` may fill a part's
-    colour slots, with a colour family of the library or with any material of the document. What is no
-    document, or calls for no stock part, comes back as it is; unknown names are left for the builder.
-    """
-    if not isinstance(document, dict) or not any(s.startswith(MARK) for s in strings(document)):
-        return document
-    own = document.get("parts")
-    own = own if isinstance(own, dict) else {}
-    added: dict[str, Part] = {}
-    whole = {key: _called(value, own, added) for key, value in document.items()}
-    if not added:
-        return document
-    used = {name.removeprefix(MARK) for name in strings(list(added.values())) if name.startswith(MARK)}
-    colors = shelf("palette")
-    known = {**_family_colors(), **colors["colors"]}
-    palette = {MARK + name: color for name, color in known.items() if name in used}
-    functions = {f"stock_{signature}": body for signature, body in colors["functions"].items()}
-    for key, more in (("palette", palette), ("functions", functions), ("parts", added)):
-        given = whole.get(key)
-        whole[key] = {**more, **given} if isinstance(given, dict) else more if given is None else given
-    return whole
-
-
-def find(name: str) -> str | None:
-    """Return the name of the stock part called so, by its name or one of its words."""
-    plain = name.strip().lower().replace("-", " ").replace("_", " ")
-    called = {**{w: n for n, part in reversed(parts().items()) for w in part["words"]}}
-    called |= {n.replace("_", " "): n for n in parts()}
-    return called.get(plain) or called.get(plain.removesuffix("s"))
-
-
-def _called(value: Any, own: dict[str, Any], added: dict[str, Part]) -> Any:
-    """Return a value of a document with the names of stock parts in it resolved."""
-    if isinstance(value, list):
-        return [_called(v, own, added) for v in value]
-    if not isinstance(value, dict):
-        return value
-    step = {k: _called(v, own, added) for k, v in value.items()}
-    if isinstance(step.get("place"), str):
-        step["place"], rest = _fetch(step["place"], step.get("with"), own, added)
-        if "with" in step and rest != step["with"]:
-            step["with"] = rest
-    if isinstance(step.get("scatter"), (list, str)):
-        names = step["scatter"] if isinstance(step["scatter"], list) else [step["scatter"]]
-        step["scatter"] = [_fetch(n, None, own, added)[0] if isinstance(n, str) else n for n in names]
-    return step
-
-
-def _fetch(name: str, given: Any, own: dict[str, Any], added: dict[str, Part]) -> tuple[str, Any]:
-    """Add a stock part to a document's; return its name there and what is left of `with`."""
-    if not name.startswith(MARK) or name in own:
-        return name, given
-    bare = name.removeprefix(MARK)
-    found = bare if bare in own else find(bare)
-    if found is None or bare in own:
-        return found or name, given
-    slots: dict[str, str] = parts()[found]["slots"]
-    values = given if isinstance(given, dict) else {}
-    filled = {slot: v for slot, v in values.items() if slot in slots and isinstance(v, str)}
-    label = MARK + "_".join([found, *(f"{slot}_{v}" for slot, v in filled.items())])
-    if label not in added:
-        added[label] = {}  # a part may place parts that place others
-        added[label] = _marked(found, filled, own, added)
-    rest = {k: v for k, v in values.items() if k not in filled} if filled else given
-    return label, rest
-
-
-def _marked(name: str, filled: dict[str, str], own: dict[str, Any], added: dict[str, Part]) -> Part:
-    """Return a stock part's body with the mark before its colours, functions and parts."""
-    families = shelf("palette")["families"]
-    stock = parts()[name]
-    body = {k: v for k, v in stock.items() if k in _KEPT}
-    names = {color: MARK + color for color in {**_family_colors(), **shelf("palette")["colors"]}}
-    for slot, family in {**stock["slots"], **filled}.items():
-        for shade in SHADES:
-            names[slot + shade] = MARK + family + shade if family in families else family
-    marked: Part = _renamed_functions(rename(body, names))
-    for step in marked["build"]:
-        if "place" in step:
-            step["place"] = _fetch(MARK + step["place"], None, {}, added)[0]
-    return marked
-
-
-def _renamed_functions(value: Any) -> Any:
-    """Put "stock_" before the library's functions in every formula."""
-    if isinstance(value, list):
-        return [_renamed_functions(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _renamed_functions(v) for k, v in value.items()}
-    if not isinstance(value, str):
-        return value
-    calls = "|".join(signature.partition("(")[0] for signature in shelf("palette")["functions"])
-    return re.sub(rf"\b({calls})\(", r"stock_\1(", value)
 
 
 def offer() -> str:

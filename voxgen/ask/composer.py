@@ -15,13 +15,13 @@ from typing import Any
 from voxgen.ask.draft import Draft
 from voxgen.ask.ground import float_plot, isle_plot, lay_cliff, lay_float, lay_isle, lay_slab, slab_plot
 from voxgen.ask.land import compose_land
-from voxgen.ask.recipe import Recipe, choose
+from voxgen.ask.recipe import choose
 from voxgen.ask.sea import compose_sea, sea_plot
 from voxgen.ask.street import compose_street, street_plot
 from voxgen.ask.weather import bring_weather
 from voxgen.ask.wish import Wish, understand
 from voxgen.errors import UsageError
-from voxgen.stock import parts, write
+from voxgen.stock import Recipe, parts, write
 
 SCALES = {"small": 0.64, "medium": 0.84, "large": 1.17}
 LEVEL = 8  # z of the surface

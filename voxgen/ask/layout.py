@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
+SMALL_PLOT = 66  # cells: a narrower plot gets small trees and few things
 T = TypeVar("T")
 Point = tuple[float, float]
 # The camera looks from the front right: unit vector on the ground from the scene towards it.

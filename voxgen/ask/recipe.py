@@ -7,24 +7,17 @@ its tags are nearest to. The other nouns are added where the prompt says they li
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
-from voxgen.ask.layout import pick
+from voxgen.ask.dressing import dress_season, dress_style
+from voxgen.ask.layout import SMALL_PLOT, pick
 from voxgen.ask.wish import Noun, Wish
-from voxgen.stock import Part, parts, shelf
+from voxgen.stock import Part, Recipe, parts, shelf, small_kin
 
-Recipe = dict[str, Any]
 _WALLS = ("white", "black", "gray", "sand", "cream", "pink", "brick", "stone", "wood", "steel")
 _MATERIAL_SLOTS = {"wood": ("plank", "wall", "log", "hull", "frame", "body")}
 _STONY_SLOTS = ("wall", "body", "basin", "stone", "frame")
-_SMALL_PLOT = 66  # cells: a narrower plot gets small trees and few things
-_ROOM = {
-    "land": 0.78,
-    "isle": 0.5,
-    "float": 0.52,
-    "sea": 0.82,
-    "street": 0.9,
-}  # of the plot, for the focal thing
+# The share of a plot's width that the focal thing may take.
+_ROOM = {"land": 0.78, "isle": 0.5, "float": 0.52, "sea": 0.82, "street": 0.9}
 
 
 def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
@@ -36,8 +29,8 @@ def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
         if noun is not lead and noun.part and noun.part not in recipe["focal"]:
             _include(recipe, wish, noun, lead)
     _shape(recipe, wish, lead)
-    _dress_style(recipe, wish)
-    _dress_season(recipe, wish.season or recipe.get("season", ""))
+    dress_style(recipe, wish)
+    dress_season(recipe, wish.season or recipe.get("season", ""))
     named = {name for name, *_ in recipe["named"]}
     recipe["extras"] = [extra for extra in recipe["extras"] if extra[0] not in named]
     if recipe["kind"] == "sea" and named:
@@ -260,7 +253,7 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
     recipe |= {"houses": [], "field": 0, "tulips": 0, "big_water": 1, "stage": ""}
     if side < 60 and focal["on"] not in ("water", "underwater", "shore"):
         recipe |= {"water": "", "fence": ""}
-    if side < _SMALL_PLOT:
+    if side < SMALL_PLOT:
         recipe |= {
             "hill": min(recipe.get("hill", 4), 4),
             "gate": "",
@@ -281,11 +274,6 @@ def _cut_down(recipe: Recipe, focal: Part) -> None:
         and max(parts()[name]["size"][:2]) <= max(0.4 * side, 8)
     ]
     recipe["extras"] = kept[: max(8, side // 4)]
-
-
-def small_kin(name: str) -> str:
-    """Return the small version of a part, or the part if there is none."""
-    return f"{name}_small" if f"{name}_small" in parts() else name
 
 
 def _grown(recipe: Recipe, lead: Noun) -> list[int]:
@@ -448,79 +436,3 @@ def _shape(recipe: Recipe, wish: Wish, lead: Noun | None) -> None:
         recipe["size"] = [max(recipe["size"][0], deep + 60), max(recipe["size"][1], deep + 90)]
     if recipe.get("water") == "moat" and recipe["focal"] and parts()[recipe["focal"][0]]["foot"] < 8:
         recipe["water"] = "pond"
-
-
-# --------------------------------------------------------------------------- style and season
-
-
-def _dress_style(recipe: Recipe, wish: Wish) -> None:
-    """Dress a recipe that has no variant of the style in the style's plants, colours and things."""
-    for style in dict.fromkeys(wish.styles):
-        dress = shelf("vocabulary")["dress"].get(style)
-        if dress is None or recipe.get("style") == style:
-            continue
-        bare, small = recipe.get("ground"), max(recipe["size"]) < _SMALL_PLOT
-        for key, value in dress.items():
-            if key == "extras":
-                fitting = [list(e) for e in value if not small or max(parts()[e[0]]["size"]) < 22]
-                recipe["extras"] = [*fitting, *recipe["extras"]] if not bare else recipe["extras"]
-            elif key == "slots":
-                recipe["slots"] = (
-                    {**value, **recipe.get("slots", {})} if not bare else recipe.get("slots", {})
-                )
-            elif key == "trees":
-                trees = [small_kin(t) for t in value] if small else value
-                recipe["trees"] = (
-                    [*trees, *recipe["trees"][:1]] if recipe["trees"] and not bare else recipe["trees"]
-                )
-            elif key == "roofs":
-                recipe["roofs"] = value if recipe.get("roofs") else []
-            elif key == "light":
-                recipe["light"] = recipe.get("light") or value
-            elif key in ("gate", "path", "blooms", "house_roofs", "season", "beds"):
-                recipe[key] = value if not bare else recipe.get(key, "")
-    recipe["neon"] = "neon" in wish.styles
-
-
-def _dress_season(recipe: Recipe, season: str) -> None:
-    """Turn the recipe's colours, plants and extras to the season; sand, moon and Mars know none."""
-    bare = recipe.get("ground", "")
-    recipe["season"] = season
-    recipe["slots"] = {**shelf("vocabulary")["grounds"].get(bare, {}), **recipe.get("slots", {})}
-    turn = {"winter": _turn_winter, "autumn": _turn_autumn, "spring": _turn_spring}.get(season)
-    if turn and not bare:
-        turn(recipe)
-
-
-def _turn_winter(recipe: Recipe) -> None:
-    """Snow on the ground and the roofs, frost on the leaves, ice on the pond, no flowers, a snowman."""
-    tender = {"flower", "vegetable", "meadow"}
-    recipe["slots"] |= {"grass": "snow", "hedge": "frost", "water": "ice", "moss": "snow"}
-    recipe |= {"beds": 0, "wild": [], "swimmers": [], "tufts": ["snow_light"], "tulips": 0, "field": 0}
-    recipe |= {"flyers": [], "house_roofs": ["snow"], "roofs": ["snow"] if recipe.get("roofs") else []}
-    recipe["extras"] = [e for e in recipe["extras"] if not tender & set(parts()[e[0]]["tags"])]
-    if "snowman" not in recipe["focal"]:
-        recipe["extras"].append(["snowman", 1, "front", {"scarf": ["red", "blue", "green"]}])
-    recipe["extras"].append(["snowdrift", 8 if max(recipe["size"]) > _SMALL_PLOT else 3, "any"])
-
-
-def _turn_autumn(recipe: Recipe) -> None:
-    """Yellowed grass, fallen leaves, late flowers in warm colours, maples and pumpkins."""
-    warm = ["orange", "amber", "red", "crimson", "yellow"]
-    small = max(recipe["size"]) < _SMALL_PLOT
-    recipe["slots"] = {"grass": "meadow", **recipe["slots"]}
-    recipe |= {"blooms": warm, "tufts": ["orange", "amber", "crimson", "grass_light"], "litter": 3}
-    recipe["wild"] = [[name, color] for (name, _), color in zip(recipe.get("wild", []), warm, strict=False)]
-    recipe["extras"] += [
-        ["pumpkin", 2 if small else 5, "front"],
-        ["maple", 2, "side"],
-        ["mushroom", 2, "any"],
-    ]
-
-
-def _turn_spring(recipe: Recipe) -> None:
-    """Cherry blossom and tulips."""
-    if recipe["trees"]:
-        small = max(recipe["size"]) < _SMALL_PLOT
-        recipe["trees"] = ["cherry_small" if small else "cherry", *recipe["trees"]]
-    recipe["wild"] += [["tulip", color] for color in ("red", "yellow", "pink")]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen import stock
+from voxgen import borrow
 from voxgen.errors import ReplyError, UsageError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
@@ -80,8 +80,8 @@ def build(
     >>> scene.grid.indices.tolist()
     [[[0]], [[1]]]
     """
-    mended, notes = documents.mend(stock.resolve(document))
-    builder = _Builder(mended, limits or Limits())
+    mended, notes = documents.mend(document)
+    builder = _Builder(borrow.resolve(mended), limits or Limits())
     builder.repairs.extend(notes)
     grid = builder.run()
     found = [*repairs, *builder.repairs]
