@@ -160,6 +160,8 @@ def _plan_water(draft: Draft, name: str, focal: Point, gate: float, side: int) -
         return Water(
             "lake" if kind == "lake" else "pond", *focal, round(min(reach * 1.12, w * 0.4)), round(ry)
         )
+    if kind and draft.recipe["kind"] == "float":  # well inside the rim
+        return Water("pond", round(w * (0.5 - side * 0.16)), round(d * 0.34), round(w * 0.12), round(d * 0.1))
     if kind == "lake":
         return Water(kind, round(w * (0.5 - side * 0.06)), round(d * 0.34), round(w * 0.34), round(d * 0.2))
     if kind == "stream":
