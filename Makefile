@@ -1,5 +1,5 @@
 # Everything runs in the virtual environment that is active: pip install -e '.[dev,bench]'
-.PHONY: test slow lint fix gallery bench fuzz
+.PHONY: test slow lint fix gallery sheet bench fuzz
 
 test:            ## the tests, in parallel
 	python -m pytest -n auto
@@ -21,6 +21,9 @@ fix:             ## mend what ruff can mend
 
 gallery:         ## draw every picture of the gallery again
 	python -m voxgen gallery
+
+sheet:           ## 40 prompts, two seeds each, drawn by the built-in composer
+	python benchmarks/sheet.py prompts gallery/builtin-sheet.png
 
 bench:           ## the figures of the README
 	python benchmarks/mesh.py

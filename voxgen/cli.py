@@ -134,6 +134,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, although the re
 Watch = Annotated[bool, typer.Option("--watch", help="Show the scene in the terminal while it is written.")]
 NoPicture = Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")]
 Seed = Annotated[int | None, typer.Option(help="Another number, another scene; models are told it too.")]
+Stock = Annotated[
+    bool, typer.Option("--stock", help="Offer the model the parts of the stock library, as @oak.")
+]
 
 
 @app.command()
@@ -151,6 +154,7 @@ def make(
     views: Views = None,
     renderer: Renderer = "auto",
     seed: Seed = None,
+    stock: Stock = False,
     model: ModelName = None,
     base_url: BaseUrl = None,
     samples: Annotated[
@@ -185,6 +189,7 @@ def make(
             base_url=base_url,
             size=size,
             seed=seed,
+            stock=stock,
             samples=samples,
             max_cost=max_cost,
             fresh=fresh,
@@ -375,6 +380,7 @@ def prompt(
     subject: Annotated[str, typer.Argument(metavar="PROMPT", help="What to build; - reads it from stdin.")],
     size: GridSize = None,
     seed: Seed = None,
+    stock: Stock = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -382,7 +388,7 @@ def prompt(
     from voxgen.ask import prompts
 
     text = _stdin_text() if subject == "-" else _printable(subject)
-    messages = prompts.scene_messages(text, size, seed)
+    messages = prompts.scene_messages(text, size, seed, stock)
     typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgen import borrow
 from voxgen.errors import ReplyError, UsageError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
@@ -72,7 +73,8 @@ def build(
     """Build a decoded document into a Scene.
 
     A step that cannot be drawn is skipped and becomes a Repair of level "loss"; `repairs` are those
-    found while reading, kept in front. The same document gives the same grid, bit for bit.
+    found while reading, kept in front. The same document gives the same grid, bit for bit. Parts
+    placed as "@name" come from the stock library.
     Raises ReplyError when the document cannot be a scene or no voxel is left.
 
     >>> scene = build({"size": [2, 1, 1], "build": [{"voxels": [[1, 0, 0]], "of": "red"}]})
@@ -80,7 +82,7 @@ def build(
     [[[0]], [[1]]]
     """
     mended, notes = documents.mend(document)
-    builder = _Builder(mended, limits or Limits())
+    builder = _Builder(borrow.resolve(mended), limits or Limits())
     builder.repairs.extend(notes)
     grid = builder.run()
     found = [*repairs, *builder.repairs]

@@ -15,10 +15,11 @@ from typing import Any
 
 Part = dict[str, Any]
 Document = dict[str, Any]
+Recipe = dict[str, Any]  # of a scene: an entry of library/subjects.json, changed to a prompt
 SHADES = ("_dark", "", "_light")
 _HOLE = re.compile(r"\{(\w+)([+-]\d+(?:\.\d+)?)?\}")
 _WORDS = ("place", "note", "as", "when", "formula")  # keys of a step whose value names no material
-_KEPT = ("note", "size", "params", "build", "layers", "key")
+KEPT = ("note", "size", "params", "build", "layers", "key")
 
 
 @cache
@@ -50,7 +51,22 @@ def tint(name: str, slots: dict[str, str]) -> tuple[str, Part]:
     own: dict[str, str] = stock.get("slots", {})
     filled = {slot: slots.get(slot, family) for slot, family in own.items()}
     changed = [family for slot, family in filled.items() if family != own[slot]]
-    return "_".join([name, *changed]), {k: rename(v, shaded(filled)) for k, v in stock.items() if k in _KEPT}
+    return "_".join([name, *changed]), {k: rename(v, shaded(filled)) for k, v in stock.items() if k in KEPT}
+
+
+def footing(name: str) -> float:
+    """Return the radius of free ground a part needs: its foot, or half its length if it is long and low."""
+    stock = parts()[name]
+    wide, deep = sorted(stock["size"][:2])
+    long = (
+        deep > 1.7 * wide and deep > 6 and "plant" not in stock["tags"] and stock["on"] not in ("road", "sky")
+    )
+    return float(max(stock["foot"], deep / 2 - 1)) if long else float(stock["foot"])
+
+
+def small_kin(name: str) -> str:
+    """Return the small version of a part, or the part if there is none."""
+    return f"{name}_small" if f"{name}_small" in parts() else name
 
 
 def shaded(slots: dict[str, str]) -> dict[str, str]:
@@ -115,7 +131,7 @@ def dress(document: Document, lit: bool = False) -> Document:
     """
     colors = shelf("palette")
     used = strings([document.get("parts", {}), document["build"], document.get("textures", {})])
-    known = {**_family_colors(), **colors["colors"], **(colors["lit"] if lit else {})}
+    known = {**family_colors(), **colors["colors"], **(colors["lit"] if lit else {})}
     palette = {n: c for n, c in known.items() if n in used} | document.get("palette", {})
     own = document.get("functions", {})
     functions = {
@@ -126,9 +142,26 @@ def dress(document: Document, lit: bool = False) -> Document:
     return {**document, "palette": palette, "functions": {**functions, **own}}
 
 
-def _family_colors() -> dict[str, str]:
+def family_colors() -> dict[str, str]:
+    """Return every shade of every colour family: name -> "#rrggbb"."""
     families = shelf("palette")["families"]
     return {f + s: c for f, three in families.items() for s, c in zip(SHADES, three, strict=True)}
+
+
+def specimen(name: str) -> Document:
+    """Return a document that shows one stock part on a plate of stone."""
+    bodies: dict[str, Part] = {}
+
+    def take(name: str) -> None:
+        bodies[name] = tint(name, {})[1]
+        for inner in placed(bodies[name]["build"]):
+            take(inner)
+
+    take(name)
+    wide, deep, tall = bodies[name]["size"]
+    plate = {"box": [[0, 0, 0], [wide - 1, deep - 1, 0]], "of": "stone"}
+    steps = [plate, {"place": name, "at": [[0, 0, 1]]}]
+    return dress({"title": name, "size": [wide, deep, tall + 1], "parts": bodies, "build": steps})
 
 
 def write(document: Document) -> str:
@@ -183,3 +216,16 @@ def placed(value: Any) -> list[str]:
         names += [s for s in scattered if isinstance(s, str)]
         return names + [n for k, v in value.items() if k == "build" for n in placed(v)]
     return [n for v in value for n in placed(v)] if isinstance(value, list) else []
+
+
+def offer() -> str:
+    """Return the stock parts a prompt offers to a model, one kind a line, with their sizes in cells."""
+    rows = []
+    for kind, names in shelf("vocabulary")["offer"].items():
+        rows.append(f"{kind}: {', '.join(f'{name} {_sides(name)}' for name in names)}")
+    return "\n".join(rows)
+
+
+def _sides(name: str) -> str:
+    wide, deep, tall = parts()[name]["size"]
+    return f"{wide}x{tall}" if wide == deep else f"{wide}x{deep}x{tall}"
