@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from voxgen.errors import FileError
-from voxgen.files import npz, text, vox
+from voxgen.files import html, npz, text, vox
 from voxgen.language.builder import Limits
 from voxgen.scene import Scene
 
@@ -15,7 +15,11 @@ MAX_FILE = 256 << 20  # bytes read of any file
 
 READERS: Mapping[str, Callable[[bytes, str], Scene]] = {".npz": npz.read, ".vox": vox.read}
 MAGIC: Mapping[bytes, Callable[[bytes, str], Scene]] = {b"PK\x03\x04": npz.read, b"VOX ": vox.read}
-WRITERS: Mapping[str, Callable[[Scene], bytes]] = {".json": text.write, ".npz": npz.write}
+WRITERS: Mapping[str, Callable[[Scene], bytes]] = {
+    ".html": html.write,
+    ".json": text.write,
+    ".npz": npz.write,
+}
 
 
 def load(path: str | Path, *, limits: Limits | None = None) -> Scene:
