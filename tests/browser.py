@@ -40,7 +40,7 @@ class Browser:
         os.close(answers)
         self.number, self.buffer, self.session = 0, b"", ""
         self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank", width=size[0], height=size[1])
+        target = self.call("Target.createTarget", url="about:blank")
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
@@ -80,7 +80,7 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=address)
-        self.wait("document.documentElement.dataset.frames || document.querySelector('.failed')")
+        self.wait("document.documentElement?.dataset.frames || document.querySelector('.failed')")
 
     def wait(self, condition: str, seconds: float = 60) -> None:
         """Wait until a JavaScript expression is true."""

@@ -53,24 +53,24 @@ uniform sampler2DShadow shadow_map;
 uniform mat4 to_shadow;
 uniform float shadow_texel, shadow_bias; // in voxels; in depth for one voxel
 uniform sampler3D volume;
-uniform vec3 volume_size, volume_low; // in voxels
+uniform vec3 volume_size, volume_low, scene_size; // in voxels
 uniform float volume_side;
 
-float sunlight(vec3 place, vec3 n) {
+float sunlight(vec3 place, vec3 n, float radius, int taps) { // radius of the penumbra in voxels
   float facing = dot(n, sun);
   if (facing <= 0.0) return 0.0;
   vec3 p = place + n * (0.6 * shadow_texel + 0.02);
   vec3 at = (to_shadow * vec4(p, 1.0)).xyz * 0.5 + 0.5;
   if (any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)))) return facing;
-  float radius = softness, lit = 0.0;
+  float lit = 0.0;
   float slope = shadow_bias * (0.3 + radius * 0.6 * min(sqrt(1.0 - facing * facing) / facing, 4.0));
   float scale = length(vec3(to_shadow[0][0], to_shadow[1][0], to_shadow[2][0])) * 0.5; // of a voxel in the map
   float scale_y = length(vec3(to_shadow[0][1], to_shadow[1][1], to_shadow[2][1])) * 0.5;
-  for (int i = 0; i < 12; i++) { // a Vogel disk
-    float r = sqrt((float(i) + 0.5) / 12.0), a = float(i) * 2.39996;
+  for (int i = 0; i < taps; i++) { // a Vogel disk
+    float r = sqrt((float(i) + 0.5) / float(taps)), a = float(i) * 2.39996;
     lit += texture(shadow_map, vec3(at.xy + r * radius * vec2(cos(a) * scale, sin(a) * scale_y), at.z - slope));
   }
-  return facing * lit / 12.0;
+  return facing * lit / float(taps);
 }
 
 // lamp light and share of sky at a place
@@ -78,7 +78,7 @@ vec4 soft_light(vec3 place) {
   vec3 at = (place - volume_low) / volume_size;
   vec4 found = texture(volume, clamp(at, 0.0, 1.0));
   vec3 edge = min(at, 1.0 - at) * volume_size / volume_side;
-  float inside = clamp(min(edge.x, edge.y) / 3.0, 0.0, 1.0);
+  float inside = smoothstep(0.0, 6.0, min(edge.x, edge.y));
   return mix(vec4(0.0, 0.0, 0.0, 1.0), found, inside);
 }
 
@@ -156,7 +156,7 @@ void main() {
   float usual = normal.z > 0.5 ? 1.0 : normal.z < -0.5 ? 0.3 : 0.62; // of the sky, on a free wall
   float sees = min(soft.a / usual, 1.0) * mix(0.62, 1.0, crease);
   vec3 light = sky_irradiance(normal) * sees + PI * bounce * (1.0 - sees) * mix(0.55, 1.0, crease);
-  light += sun_light * sunlight(place, normal);
+  light += sun_light * sunlight(place, normal, softness, 12);
   light += soft.rgb * lamp_gain * mix(0.5, 1.0, crease);
   vec3 shown = color.rgb * 1.5 * (1.0 - exp(-1.2 * surface.x)) / exposure;
   vec3 radiance = albedo * light / PI + shown;
@@ -227,8 +227,15 @@ layout(location = 1) out vec4 glowing;
 // The plane is unseen; it takes shadow and lamp light, fading out: see ground.py and darkroom.py.
 void main() {
   vec3 up = vec3(0.0, 0.0, 1.0);
-  vec4 soft = soft_light(place + up * 0.5 * volume_side);
-  vec3 light = sky_irradiance(up) * min(soft.a * 1.02, 1.0) + sun_light * sunlight(place, up) + soft.rgb * lamp_gain;
+  vec2 beside = max(max(-place.xy, place.xy - scene_size.xy), 0.0);
+  float blur = 1.5 * volume_side + 0.5 * length(beside); // light from afar has no sharp shadow
+  vec4 soft = vec4(0.0);
+  for (int i = 0; i < 12; i++) {
+    float r = blur * sqrt((float(i) + 0.5) / 12.0), a = float(i) * 2.39996;
+    soft += soft_light(place + vec3(r * cos(a), r * sin(a), 0.5 * volume_side)) / 12.0;
+  }
+  float penumbra = softness * 1.3 + 0.01 * scene_size.z + 0.04 * length(beside);
+  vec3 light = sky_irradiance(up) * min(soft.a * 1.02, 1.0) + sun_light * sunlight(place, up, penumbra, 24) + soft.rgb * lamp_gain;
   vec3 ratio = light / open_light;
   float distance = pow(pow(abs(away.x), 3.0) + pow(abs(away.y), 3.0), 1.0 / 3.0);
   ratio = 1.0 + (ratio - 1.0) * smoothstep(0.0, 1.0, clamp((1.0 - distance) / 0.45, 0.0, 1.0));

@@ -131,7 +131,7 @@ function draw() {
   const near = Math.max(0.3, state.distance - reach), far = state.distance + reach * 2;
   const open = [0, 1, 2].map(k => Math.max(1e-3, Math.PI * (light.horizon[k] * 0.2 + light.zenith[k] * 0.8) + light.sun_light[k] * Math.max(light.sun[2], 0)));
   const tall = nz * Math.hypot(light.sun[0], light.sun[1]) / Math.max(light.sun[2], 0.2), wide = Math.max(nx, ny);
-  const values = {...light, ...volume, ...shadow, ...textures, eye, frame: [width, height], edges: +state.edges,
+  const values = {...light, scene_size: scene.size, ...volume, ...shadow, ...textures, eye, frame: [width, height], edges: +state.edges,
     softness: Math.min(4, Math.max(0.35, light.radius * 14)), lamp_gain: lampGain(light), open_light: open,
     bounce: open.map((v, k) => v * paint[k] * 0.12),
     square: [nx / 2, ny / 2, wide / 2 + Math.min(1.6 * wide + 20, Math.max(0.6 * wide, 1.15 * tall))],
