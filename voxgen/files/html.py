@@ -21,14 +21,15 @@ from voxgen.picture.sky import Sky, resolve
 from voxgen.scene import LIGHTS, Light, Material, Scene
 
 _SCRIPTS = ("mesh.js", "light.js", "draw.js", "viewer.js")
-_GRID = re.compile(rb'"grid": "([^"]*)"')
+_SAFE = bytes.maketrans(b"<", b".")  # of base85: nothing that HTML or JSON would have to escape
+_GRID = re.compile(rb'"grid":"([^"]*)"')
 _FRAME_HEIGHT = 600  # pixels, in a notebook
 
 
 def write(scene: Scene) -> bytes:
     """Write a scene as a page of UTF-8 that needs no other file: a viewer in WebGL 2 without libraries.
 
-    The page holds the occupied part of the grid as zlib in base64, z slowest, the materials and the five
+    The page holds the occupied part of the grid as zlib in base85, z slowest, the materials and the five
     lights as `render` has them, and opens at the scene's own view. Raises RenderError when the scene is empty.
     """
     grid, _, _ = cropped(scene.grid)
@@ -45,7 +46,7 @@ def write(scene: Scene) -> bytes:
         "light": scene.light.name,
         "lights": lights,
         "view": {"azimuth": azimuth, "elevation": elevation, "zoom": zoom},
-        "grid": base64.b64encode(zlib.compress(grid.indices.T.tobytes(), 9)).decode(),
+        "grid": base64.b85encode(_packed(grid.indices.T.tobytes())).translate(_SAFE).decode(),
     }
     size = "×".join(map(str, grid.size))
     # no text of a scene may end the script it stands in
@@ -53,7 +54,7 @@ def write(scene: Scene) -> bytes:
         "TITLE": html.escape(scene.title),
         "ABOUT": f"{size} · {grid.voxels:,} voxels · {len(grid.palette) - 1} materials",
         "BACKGROUND": "#" + "".join(f"{round(255 * v):02x}" for v in lights[scene.light.name]["bottom_color"]),
-        "SCENE": json.dumps(data).replace("<", "\\u003c"),
+        "SCENE": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
         "SHADERS": _source("shaders.glsl"),
         "SCRIPT": "".join(map(_source, _SCRIPTS)),
     }
@@ -92,10 +93,18 @@ def _frame(page: str) -> str:
     return f'<div><iframe srcdoc="{html.escape(page)}" style="{style}" allow="fullscreen"></iframe></div>'
 
 
+def _packed(data: bytes) -> bytes:
+    """Return data as zlib; grids of mixed materials shrink most when its code tables change often."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 5)
+    return packer.compress(data) + packer.flush()
+
+
 def _source(name: str) -> str:
     """Return a file of the viewer without its comments and indentation."""
     text = (Path(__file__).with_name("viewer") / name).read_text(encoding="utf-8")
-    return re.sub(r"^(?:// .*\n|/\*\* .*\n)", "", re.sub(r"^[ ]+", "", text, flags=re.M), flags=re.M)
+    for spare in (r"^ +", r"^/\*\* .* \*/\n", r"^// .*\n", r" *// (?!.*').*$", r"^\n"):
+        text = re.sub(spare, "", text, flags=re.M)
+    return text
 
 
 def _material(material: Material) -> str:
@@ -133,6 +142,6 @@ def _unpacked(page: bytes) -> tuple[bytes, bytes]:
     if found is None:
         return page, b""
     try:
-        return _GRID.sub(b"", page), zlib.decompress(base64.b64decode(found[1]))
+        return _GRID.sub(b"", page), zlib.decompress(base64.b85decode(found[1].replace(b".", b"<")))
     except (ValueError, zlib.error):
         return page, b""

@@ -25,7 +25,7 @@ function matrix(right, up, back, eye, {x, y, z, shift, perspective}) {
 }
 
 function makeScreen(gl, shaderText) {
-  const parts = Object.fromEntries(shaderText.split(/^\/\/\/\/ /m).slice(1).map(part => {
+  const parts = Object.fromEntries(shaderText.split(/^#part /m).slice(1).map(part => {
     const end = part.indexOf('\n');
     return [part.slice(0, end).trim(), part.slice(end)];
   }));

@@ -1,11 +1,11 @@
-//// common
+#part common
 precision highp float;
 precision highp int;
 precision highp sampler2DShadow;
 precision highp sampler3D;
 const float PI = 3.14159265;
 
-//// sky
+#part sky
 // The light as the pictures have it: see sky.py and tone.py. Radiances are linear.
 uniform vec3 sun, sun_light, zenith, horizon, ground, open_light, bounce;
 uniform vec3 top_color, bottom_color; // of the background, sRGB
@@ -48,7 +48,7 @@ float star(vec2 pixel) {
   return step(max(off.x, off.y), 0.5 * size) * step(r.z, height) * (pow(r.w, 4.0) * 0.85 + 0.08) * height;
 }
 
-//// lit
+#part lit
 uniform sampler2DShadow shadow_map;
 uniform mat4 to_shadow;
 uniform float shadow_texel, shadow_bias; // in voxels; in depth for one voxel
@@ -82,7 +82,7 @@ vec4 soft_light(vec3 place) {
   return mix(vec4(0.0, 0.0, 0.0, 1.0), found, inside);
 }
 
-//// face
+#part face
 // Vertices of quads out of their two words; see mesh.js.
 uniform highp usampler2D faces;
 uniform int base;
@@ -110,7 +110,7 @@ Face face() {
   return f;
 }
 
-//// scene.vert
+#part scene.vert
 uniform mat4 to_screen;
 uniform sampler2D colors, surfaces;
 out vec3 place;
@@ -131,7 +131,7 @@ void main() {
   gl_Position = to_screen * vec4(place, 1.0);
 }
 
-//// scene.frag
+#part scene.frag
 in vec3 place;
 in vec2 corner;
 flat in vec3 normal;
@@ -190,17 +190,17 @@ void main() {
   glowing = vec4(surface.x > 0.0 ? seen.rgb : vec3(0.0), alpha);
 }
 
-//// shadow.vert
+#part shadow.vert
 uniform mat4 to_screen;
 void main() { gl_Position = to_screen * vec4(face().place, 1.0); }
 
-//// shadow.frag
+#part shadow.frag
 void main() {}
 
-//// sky.vert
+#part sky.vert
 void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0); }
 
-//// sky.frag
+#part sky.frag
 layout(location = 0) out vec4 seen;
 layout(location = 1) out vec4 glowing;
 void main() {
@@ -208,7 +208,7 @@ void main() {
   glowing = vec4(0.0);
 }
 
-//// ground.vert
+#part ground.vert
 uniform mat4 to_screen;
 uniform vec3 square; // centre, half width
 out vec3 place;
@@ -219,7 +219,7 @@ void main() {
   gl_Position = to_screen * vec4(place, 1.0);
 }
 
-//// ground.frag
+#part ground.frag
 in vec3 place;
 in vec2 away;
 layout(location = 0) out vec4 seen;
@@ -246,7 +246,7 @@ void main() {
   glowing = vec4(0.0);
 }
 
-//// blur.frag
+#part blur.frag
 uniform sampler2D image;
 uniform vec2 target, step_by; // pixels drawn to; in texture coordinates
 out vec4 blurred;
@@ -262,7 +262,7 @@ void main() {
   blurred = vec4(sum / total, 1.0);
 }
 
-//// finish.frag
+#part finish.frag
 uniform sampler2D image, near_glow, wide_glow;
 uniform float bloom;
 out vec4 pixel;
