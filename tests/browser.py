@@ -1,4 +1,4 @@
-"""A headless Chromium on the other end of a pipe: just enough of its DevTools protocol for the viewer's tests."""
+"""A headless Chromium at the other end of a pipe: just enough of its DevTools protocol for tests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from PIL import Image
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
-    "--headless --no-sandbox --remote-debugging-pipe --use-gl=angle --use-angle=swiftshader "
-    "--enable-unsafe-swiftshader --disable-gpu-sandbox --disable-dev-shm-usage --hide-scrollbars "
-    "--disable-background-networking --disable-component-update --disable-sync --disable-default-apps "
-    "--no-first-run --mute-audio --proxy-server=127.0.0.1:9"
-).split()
+    "--headless", "--no-sandbox", "--remote-debugging-pipe", "--use-gl=angle", "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader", "--disable-gpu-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-default-apps", "--no-first-run", "--mute-audio", "--proxy-server=127.0.0.1:9",
+)  # fmt: skip
 
 
 class Browser:
@@ -41,7 +41,9 @@ class Browser:
         self.number, self.buffer, self.session = 0, b"", ""
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")
-        self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -122,7 +124,9 @@ class Browser:
             method, params = event.get("method", ""), event.get("params", {})
             if method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
                 found.append(json.dumps(params))
-            address = params.get("request", {}).get("url", "") if method == "Network.requestWillBeSent" else ""
+            address = (
+                params.get("request", {}).get("url", "") if method == "Network.requestWillBeSent" else ""
+            )
             if address.startswith(("http:", "https:", "ws:")):
                 found.append(address)
         return found

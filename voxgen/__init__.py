@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from voxgen.errors import FileError, ModelError, RenderError, ReplyError, UsageError, VoxgenError
     from voxgen.files import load, save
+    from voxgen.files.html import show
     from voxgen.language.builder import build
     from voxgen.language.reader import read
     from voxgen.maker import make
@@ -36,6 +37,7 @@ _HOMES = {
     "read": "voxgen.language.reader",
     "render": "voxgen.picture.renderer:draw",
     "save": "voxgen.files",
+    "show": "voxgen.files.html",
     "to_pyvista": "voxgen.picture.window",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "read",
     "render",
     "save",
+    "show",
     "to_pyvista",
 ]
 

@@ -30,7 +30,7 @@ def write(scene: Scene) -> bytes:
     """Write a scene as a page of UTF-8 that needs no other file: a viewer in WebGL 2 without libraries.
 
     The page holds the occupied part of the grid as zlib in base85, z slowest, the materials and the five
-    lights as `render` has them, and opens at the scene's own view. Raises RenderError when the scene is empty.
+    lights as `render` has them, and opens at the scene's own view. Raises RenderError for an empty scene.
     """
     grid, _, _ = cropped(scene.grid)
     azimuth, elevation, zoom, _ = aim(scene.view)
@@ -53,7 +53,8 @@ def write(scene: Scene) -> bytes:
     parts = {
         "TITLE": html.escape(scene.title),
         "ABOUT": f"{size} · {grid.voxels:,} voxels · {len(grid.palette) - 1} materials",
-        "BACKGROUND": "#" + "".join(f"{round(255 * v):02x}" for v in lights[scene.light.name]["bottom_color"]),
+        "BACKGROUND": "#"
+        + "".join(f"{round(255 * v):02x}" for v in lights[scene.light.name]["bottom_color"]),
         "SCENE": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
         "SHADERS": _source("shaders.glsl"),
         "SCRIPT": "".join(map(_source, _SCRIPTS)),
@@ -82,9 +83,13 @@ def show(scene: Scene) -> Path | None:
         return None
     with tempfile.NamedTemporaryFile(prefix="voxgen-", suffix=".html", delete=False) as file:
         file.write(page)
-    path = Path(file.name)
-    webbrowser.open(path.as_uri())
-    return path
+    open_page(Path(file.name))
+    return Path(file.name)
+
+
+def open_page(path: Path) -> bool:
+    """Open a page in the browser of whoever runs this; tell whether there was one."""
+    return webbrowser.open(path.resolve().as_uri())
 
 
 def _frame(page: str) -> str:

@@ -113,8 +113,9 @@ function frameScene() {
     most[0] = Math.max(most[0], x + wide * z); most[1] = Math.max(most[1], wide * z - x);
     most[2] = Math.max(most[2], y + tall * z); most[3] = Math.max(most[3], tall * z - y);
   }
-  state.distance = Math.max((most[0] + most[1]) / (2 * wide), (most[2] + most[3]) / (2 * tall));
-  state.target = along(along(center, right, (most[0] - most[1]) / 2), up, (most[2] - most[3]) / 2);
+  const below = document.documentElement.classList.contains('bare') ? 0 : $('bar').offsetHeight / canvas.clientHeight || 0;
+  state.distance = Math.max((most[0] + most[1]) / (2 * wide), (most[2] + most[3]) / (2 * tall) / (1 - below));
+  state.target = along(along(center, right, (most[0] - most[1]) / 2), up, (most[2] - most[3]) / 2 - HALF * below * state.distance / state.zoom);
 }
 
 function frame(now) {
@@ -275,12 +276,12 @@ function follow(hash) {
   const wish = new URLSearchParams(hash.slice(1));
   const view = (wish.get('view') || '').split(',').map(Number);
   if (view.length > 1 && view.every(Number.isFinite)) Object.assign(home, {azimuth: view[0], elevation: view[1], zoom: view[2] || 1});
+  document.documentElement.classList.toggle('bare', wish.has('bare'));
   acts.home();
   choose(wish.get('light'));
   if (wish.has('layers')) cut(+wish.get('layers') || nz);
   if (wish.has('edges')) acts.edges();
   if (wish.has('spin')) acts.spin();
-  document.documentElement.classList.toggle('bare', wish.has('bare'));
 }
 
 follow(location.hash);
