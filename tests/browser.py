@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import json
 import os
@@ -29,10 +30,13 @@ class Browser:
     """One page of a browser; https://chromedevtools.github.io/devtools-protocol says what it understands."""
 
     def __init__(self, profile: Path, size: tuple[int, int] = (640, 480), *flags: str) -> None:
-        theirs, self.outgoing = os.pipe()
-        self.incoming, answers = os.pipe()
+        # the browser reads from 3 and writes to 4: keep our own numbers out of the shell's way
+        ends = [*os.pipe(), *os.pipe()]
+        theirs, self.outgoing, self.incoming, answers = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in ends)
+        for end in ends:
+            os.close(end)
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{theirs} 4>&{answers}', "sh", str(PROGRAM), *_FLAGS,
+            ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{answers}', "bash", str(PROGRAM), *_FLAGS,
              f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", *flags, "about:blank"],
             pass_fds=(theirs, answers), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
@@ -40,6 +44,14 @@ class Browser:
         os.close(answers)
         self.number, self.buffer, self.session = 0, b"", ""
         self.events: list[dict[str, Any]] = []
+        try:
+            self.attach()
+        except BaseException:
+            self.close()
+            raise
+
+    def attach(self) -> None:
+        """Open the page."""
         target = self.call("Target.createTarget", url="about:blank")
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)[
             "sessionId"

@@ -18,7 +18,7 @@ from browser import PROGRAM, Browser
 
 import voxgen
 from voxgen import files
-from voxgen.__main__ import main
+from voxgen.cli import run
 from voxgen.errors import RenderError
 from voxgen.files import html
 from voxgen.picture import camera
@@ -156,8 +156,8 @@ def test_view_writes_a_page_beside_those_there_are_and_opens_it(
     folder: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     files.save(built(), folder / "hut.npz")
-    assert main(["view", "hut.npz"]) == 0
-    assert main(["view", "hut.npz", "--no-open"]) == 0
+    assert run(["view", "hut.npz"]) == 0
+    assert run(["view", "hut.npz", "--no-open"]) == 0
     assert capsys.readouterr().out.split() == ["hut.html", "hut-2.html"]
     assert opened == [(folder / "hut.html").as_uri()]
     assert (folder / "hut.html").read_bytes() == (folder / "hut-2.html").read_bytes() == html.write(built())
@@ -167,18 +167,18 @@ def test_view_goes_where_it_is_told(
     folder: Path, opened: list[str], capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     files.save(built(), folder / "hut.npz")
-    assert main(["view", "hut.npz", "-o", "there.html", "--no-open"]) == 0
+    assert run(["view", "hut.npz", "-o", "there.html", "--no-open"]) == 0
     assert capsysbinary.readouterr().out == b"there.html\n"
-    assert main(["view", "hut.npz", "-o", "-"]) == 0
+    assert run(["view", "hut.npz", "-o", "-"]) == 0
     assert capsysbinary.readouterr().out == html.write(built())
-    assert main(["view", "hut.npz", "-o", "there.png"]) == 2
+    assert run(["view", "hut.npz", "-o", "there.png"]) == 2
     assert b"a page is HTML" in capsysbinary.readouterr().err
     assert opened == []
 
 
 def test_export_knows_html(folder: Path) -> None:
     files.save(built(), folder / "hut.npz")
-    assert main(["export", "hut.npz", "hut.html"]) == 0
+    assert run(["export", "hut.npz", "hut.html"]) == 0
     assert (folder / "hut.html").read_bytes() == html.write(built())
 
 
