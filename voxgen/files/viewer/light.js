@@ -2,13 +2,13 @@
 // Sun and corners are sharper than that; the shaders have a shadow map and the corners of each face for them.
 'use strict';
 
-const MOST_CELLS = 300000, MOST_LAMPS = 90, FAINT = 0.004;
+const MOST_CELLS = 240000, MOST_LAMPS = 80, FAINT = 0.015;
 const SKY_WAYS = [[0, 0, 1, 1], ...[-1, 1].flatMap(a => [[a, 0, 1, 0.75], [0, a, 1, 0.75]]),
   ...[-1, 1].flatMap(a => [-1, 1].map(b => [a, b, 1, 0.6]))];
 const SIDE_WAYS = [[1, 0], [-1, 0], [0, 1], [0, -1]], SIDE_WEIGHT = 0.4;
 
 /** Light volume of the layers below `top`: RGB lamp light of unit strength, A the share of sky seen. */
-function lightVolume(grid, top, materials, strongest) {
+function lightVolume(grid, top, kind, glowing, strongest) {
   const [nx, ny] = grid.size, wide = Math.max(nx, ny);
   let side = 1, shape;
   for (;; side++) {
@@ -16,28 +16,29 @@ function lightVolume(grid, top, materials, strongest) {
     shape = {side, margin, size: [Math.ceil(nx / side) + 2 * margin, Math.ceil(ny / side) + 2 * margin, Math.ceil(top / side) + 2]};
     if (shape.size.reduce((a, b) => a * b) <= MOST_CELLS) break;
   }
-  const walls = coarseWalls(grid, top, materials.kind, shape);
+  const walls = coarseWalls(grid, top, kind, shape);
   const out = new Float32Array(shape.size.reduce((a, b) => a * b) * 4);
   addSky(out, walls, shape);
-  for (const lamp of findLamps(grid, top, materials, shape)) addLamp(out, walls, shape, lamp, strongest);
+  for (const lamp of findLamps(glowing, top)) addLamp(out, walls, shape, lamp, strongest);
   return {...shape, data: out};
 }
 
 /** Share of light that passes a cell along x, y and z: 1 - the part of its cross section that is solid. */
 function coarseWalls({cells, size: [nx, ny], row, layer}, top, kind, {side, margin, size: [cx, cy, cz]}) {
   const count = cx * cy * cz, pass = [0, 1, 2].map(() => new Float32Array(count).fill(1));
-  const share = 1 / (side * side), lastZ = new Int32Array(nx * ny).fill(-1);
+  const share = 1 / (side * side), lastZ = new Int32Array(nx * ny).fill(-1), [passX, passY, passZ] = pass;
+  const column = Int32Array.from({length: nx}, (_, x) => x / side | 0);
   for (let z = 0; z < top; z++) {
     const vz = z / side | 0, lastY = new Int32Array(nx).fill(-1);
     for (let y = 0; y < ny; y++) {
       const vy = y / side | 0, base = (vz * cy + vy + margin) * cx + margin;
       let at = (z + 1) * layer + (y + 1) * row + 1, lastX = -1;
       for (let x = 0; x < nx; x++, at++) {
-        if (kind[cells[at]] !== SOLID) continue;
-        const vx = x / side | 0, cell = base + vx;
-        if (lastX !== vx) { lastX = vx; pass[0][cell] -= share; }
-        if (lastY[x] !== vy) { lastY[x] = vy; pass[1][cell] -= share; }
-        if (lastZ[y * nx + x] !== vz) { lastZ[y * nx + x] = vz; pass[2][cell] -= share; }
+        if (!cells[at] || kind[cells[at]] !== SOLID) continue;
+        const vx = column[x], cell = base + vx;
+        if (lastX !== vx) { lastX = vx; passX[cell] -= share; }
+        if (lastY[x] !== vy) { lastY[x] = vy; passY[cell] -= share; }
+        if (lastZ[y * nx + x] !== vz) { lastZ[y * nx + x] = vz; passZ[cell] -= share; }
       }
     }
   }
@@ -75,56 +76,64 @@ function addSky(out, pass, {size: [cx, cy, cz]}) {
   }
 }
 
-/** Gather glowing faces in clusters: position in voxels, red, green and blue intensity. */
-function findLamps({cells, size: [nx, ny], row, layer}, top, {kind, glow, color}, {side}) {
-  const steps = [1, -1, row, -row, layer, -layer];
-  for (let box = Math.max(2, side); ; box *= 1.5) {
+/** Glowing faces of lists of faces, flat: x, y, z, red, green and blue radiance. */
+function glowingFaces(lists, {glow, color}) {
+  const out = [];
+  for (const six of lists) for (const {words: {data, length}} of six)
+    for (let i = 0; i < length; i += 2) {
+      const own = data[i + 1] & 65535, place = data[i];
+      if (glow[own]) out.push(place & 1023, place >>> 10 & 1023, place >>> 20, ...[0, 1, 2].map(k => color[own * 3 + k] * glow[own]));
+    }
+  return out;
+}
+
+/** Gather glowing faces in clusters: position in voxels, red, green and blue intensity, and how large they are. */
+function findLamps(glowing, top) {
+  for (let box = 2; ; box *= 1.5) {
     const clusters = new Map();
-    for (let z = 0; z < top; z++)
-      for (let y = 0; y < ny; y++)
-        for (let x = 0, at = (z + 1) * layer + (y + 1) * row + 1; x < nx; x++, at++) {
-          const own = cells[at];
-          if (!own || !glow[own]) continue;
-          const faces = steps.reduce((sum, step) => sum + (kind[cells[at + step]] !== SOLID && cells[at + step] !== own), 0);
-          if (!faces) continue;
-          const key = ((z / box | 0) * 1024 + (y / box | 0)) * 1024 + (x / box | 0);
-          const found = clusters.get(key) || {weight: 0, place: [0, 0, 0], light: [0, 0, 0]};
-          found.weight += faces;
-          [x, y, z].forEach((v, k) => { found.place[k] += (v + 0.5) * faces; });
-          for (let k = 0; k < 3; k++) found.light[k] += color[own * 3 + k] * glow[own] * faces / 4;
-          clusters.set(key, found);
-        }
+    for (let i = 0; i < glowing.length; i += 6) {
+      if (glowing[i + 2] >= top) continue;
+      const key = [0, 1, 2].reduce((sum, k) => sum * 1024 + (glowing[i + k] / box | 0), 0);
+      let found = clusters.get(key);
+      if (!found) clusters.set(key, found = {faces: 0, place: [0, 0, 0], light: [0, 0, 0]});
+      found.faces++;
+      for (let k = 0; k < 3; k++) { found.place[k] += glowing[i + k] + 0.5; found.light[k] += glowing[i + 3 + k] / 4; }
+    }
     if (clusters.size <= MOST_LAMPS)
-      return [...clusters.values()].map(({place, light, weight}) => ({place: place.map(v => v / weight), light, area: weight / 4}));
+      return [...clusters.values()].map(({place, light, faces}) => ({place: place.map(v => v / faces), light, area: faces / 4}));
   }
 }
 
 /** Spread one lamp's light: what reaches a cell came through its neighbours towards the lamp, by their share of the way. */
-function addLamp(out, pass, {side, margin, size: [cx, cy, cz]}, {place, light, area}, strongest) {
-  const home = [place[0] / side + margin | 0, place[1] / side + margin | 0, place[2] / side | 0];
-  const reach = Math.sqrt(Math.max(...light) * strongest / FAINT) / side;
-  const low = home.map(v => Math.max(0, Math.floor(v - reach)));
-  const high = home.map((v, k) => Math.min([cx, cy, cz][k] - 1, Math.ceil(v + reach)));
-  const size = high.map((v, k) => v - low[k] + 1), stepY = size[0], stepZ = size[0] * size[1];
-  const arrives = new Float32Array(stepZ * size[2]);
-  for (const sz of [1, -1]) for (const sy of [1, -1]) for (const sx of [1, -1])
-    for (let z = home[2]; z >= low[2] && z <= high[2]; z += sz)
-      for (let y = home[1]; y >= low[1] && y <= high[1]; y += sy)
-        for (let x = home[0]; x >= low[0] && x <= high[0]; x += sx) {
-          const dx = Math.abs(x - home[0]), dy = Math.abs(y - home[1]), dz = Math.abs(z - home[2]);
-          if (!dx && sx < 0 || !dy && sy < 0 || !dz && sz < 0) continue; // done by the other side
-          const own = (z - low[2]) * stepZ + (y - low[1]) * stepY + x - low[0], cell = (z * cy + y) * cx + x;
+function addLamp(out, [passX, passY, passZ], {side, margin, size: [cx, cy, cz]}, {place, light: [red, green, blue], area}, strongest) {
+  const hx = place[0] / side + margin | 0, hy = place[1] / side + margin | 0, hz = Math.min(cz - 1, place[2] / side | 0);
+  const reach = Math.sqrt(Math.max(red, green, blue) * strongest / FAINT) / side, most = Math.max(1, Math.ceil(reach));
+  const width = 2 * most + 1, layer = width * width, arrives = new Float32Array(layer * width);
+  const soft = (area / 3 + side * side / 2) / (side * side), end = (reach + 1) ** 2;
+  for (const sz of [1, -1]) for (const sy of [1, -1]) for (const sx of [1, -1]) // an octant each, from the lamp outwards
+    for (let dz = sz < 0 ? 1 : 0, z = hz + dz * sz; dz <= most && z >= 0 && z < cz; dz++, z += sz)
+      for (let dy = sy < 0 ? 1 : 0, y = hy + dy * sy; dy <= most && y >= 0 && y < cy; dy++, y += sy) {
+        const flat = dy + dz, square = dy * dy + dz * dz;
+        if (square > end) break;
+        const first = sx < 0 ? 1 : 0;
+        let own = (dz * sz + most) * layer + (dy * sy + most) * width + first * sx + most, cell = (z * cy + y) * cx + hx + first * sx;
+        for (let dx = first, x = hx + first * sx; dx <= most && x >= 0 && x < cx; dx++, x += sx, own += sx, cell += sx) {
+          const far = square + dx * dx;
+          if (far > end) break;
           let seen = 1;
-          if (dx + dy + dz) {
-            const near = dx + dy + dz === 1; // a lamp does not stand in its own light
+          if (dx + flat > 1) {
             seen = 0;
-            if (dx) seen += dx * arrives[own - sx] * (near ? 1 : pass[0][cell - sx]);
-            if (dy) seen += dy * arrives[own - sy * stepY] * (near ? 1 : pass[1][cell - sy * cx]);
-            if (dz) seen += dz * arrives[own - sz * stepZ] * (near ? 1 : pass[2][cell - sz * cx * cy]);
-            seen /= dx + dy + dz;
-          }
+            if (dx) seen += dx * arrives[own - sx] * passX[cell - sx];
+            if (dy) seen += dy * arrives[own - sy * width] * passY[cell - sy * cx];
+            if (dz) seen += dz * arrives[own - sz * layer] * passZ[cell - sz * cx * cy];
+            seen /= dx + flat;
+          } // else a lamp does not stand in its own light
           arrives[own] = seen;
-          const gain = seen / ((dx * dx + dy * dy + dz * dz) * side * side + area / 3 + side * side / 2);
-          for (let k = 0; k < 3; k++) out[cell * 4 + k] += light[k] * gain;
+          if (seen < 1e-3) continue;
+          const gain = seen * (1 - far / end) ** 2 / ((far + soft) * side * side);
+          out[cell * 4] += red * gain;
+          out[cell * 4 + 1] += green * gain;
+          out[cell * 4 + 2] += blue * gain;
         }
+      }
 }

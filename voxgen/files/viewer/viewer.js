@@ -16,7 +16,6 @@ const plain = await new Response(new Blob([packed]).stream().pipeThrough(new Dec
 const grid = padded(scene.bits === 8 ? new Uint8Array(plain) : new Uint16Array(plain), scene.size);
 const [nx, ny, nz] = scene.size;
 const materials = readMaterials(scene.materials);
-const glows = materials.glow.some(value => value > 0);
 const points = outline(grid);
 
 /** Bytes of the base85 of git and Python, with a dot for "<". */
@@ -62,6 +61,7 @@ const screen = makeScreen(gl, $('shaders').textContent);
 const lists = findFaces(grid, materials.kind);
 const brightness = meanOfFaces(i => materials.glow[i] * Math.max(...materials.color.subarray(i * 3, i * 3 + 3)));
 const paint = [0, 1, 2].map(k => 0.92 * meanOfFaces(i => materials.color[i * 3 + k])); // what the scene throws back
+const glowing = glowingFaces(lists, materials);
 const [solid, clear] = lists.map(six => upload(gl, six.map((list, direction) => ({...list, direction}))));
 lists.length = 0;
 let caps = [];
@@ -77,7 +77,7 @@ let volume;
 
 function lightUp() {
   const strongest = Math.max(...Object.values(scene.lights).map(lampGain));
-  const {data, size, side, margin} = lightVolume(grid, state.top, materials, strongest);
+  const {data, size, side, margin} = lightVolume(grid, state.top, materials.kind, glowing, strongest);
   gl.activeTexture(gl.TEXTURE4);
   gl.bindTexture(gl.TEXTURE_3D, textures.volume[2]);
   gl.texImage3D(gl.TEXTURE_3D, 0, gl.RGBA16F, ...size, 0, gl.RGBA, gl.FLOAT, data);
@@ -152,7 +152,7 @@ function draw() {
     to_screen: matrix(right, up, back, eye, {x: height / width / half, y: 1 / half, z: -(far + near) / (far - near),
       shift: -2 * far * near / (far - near), perspective: true})};
   const shows = d => d & 1 ? eye[d >> 1] > 0 : eye[d >> 1] < scene.size[d >> 1];
-  drawFrame(screen, canvas, values, {solid: opaque, clear: [clear, ...caps.slice(1)], top, shows, ground: eye[2] > 0 && back[2] > 0.02, bloom: glows ? light.bloom : 0});
+  drawFrame(screen, canvas, values, {solid: opaque, clear: [clear, ...caps.slice(1)], top, shows, ground: eye[2] > 0 && back[2] > 0.02, bloom: glowing.length ? light.bloom : 0});
   const {dataset} = document.documentElement; // for whoever tests the page
   dataset.frames = +(dataset.frames || 0) + 1;
 }
