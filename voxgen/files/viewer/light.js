@@ -2,7 +2,7 @@
 // Sun and corners are sharper than that; the shaders have a shadow map and the corners of each face for them.
 'use strict';
 
-const MOST_CELLS = 240000, MOST_LAMPS = 80, FAINT = 0.015;
+const MOST_CELLS = 240000, MOST_LAMPS = 140, FAINT = 0.015;
 const SKY_WAYS = [[0, 0, 1, 1], ...[-1, 1].flatMap(a => [[a, 0, 1, 0.75], [0, a, 1, 0.75]]),
   ...[-1, 1].flatMap(a => [-1, 1].map(b => [a, b, 1, 0.6]))];
 const SIDE_WAYS = [[1, 0], [-1, 0], [0, 1], [0, -1]], SIDE_WEIGHT = 0.4;
@@ -76,37 +76,44 @@ function addSky(out, pass, {size: [cx, cy, cz]}) {
   }
 }
 
-/** Glowing faces of lists of faces, flat: x, y, z, red, green and blue radiance. */
+/** Glowing faces of lists of faces, flat: the middle of the cell before each, its red, green and blue radiance. */
 function glowingFaces(lists, {glow, color}) {
   const out = [];
-  for (const six of lists) for (const {words: {data, length}} of six)
+  for (const six of lists) for (const [direction, {words: {data, length}}] of six.entries())
     for (let i = 0; i < length; i += 2) {
       const own = data[i + 1] & 65535, place = data[i];
-      if (glow[own]) out.push(place & 1023, place >>> 10 & 1023, place >>> 20, ...[0, 1, 2].map(k => color[own * 3 + k] * glow[own]));
+      if (!glow[own]) continue;
+      const before = [place & 1023, place >>> 10 & 1023, place >>> 20].map(v => v + 0.5);
+      before[direction >> 1] += direction & 1 ? 1 : -1;
+      out.push(...before, ...[0, 1, 2].map(k => color[own * 3 + k] * glow[own]));
     }
   return out;
 }
 
-/** Gather glowing faces in clusters: position in voxels, red, green and blue intensity, and how large they are. */
+/** Gather glowing faces in clusters: where the most central one shines, red, green and blue intensity, size. */
 function findLamps(glowing, top) {
   for (let box = 2; ; box *= 1.5) {
     const clusters = new Map();
     for (let i = 0; i < glowing.length; i += 6) {
-      if (glowing[i + 2] >= top) continue;
-      const key = [0, 1, 2].reduce((sum, k) => sum * 1024 + (glowing[i + k] / box | 0), 0);
+      if (glowing[i + 2] > top) continue;
+      const key = [0, 1, 2].reduce((sum, k) => sum * 1024 + (glowing[i + k] / box + 1 | 0), 0);
       let found = clusters.get(key);
-      if (!found) clusters.set(key, found = {faces: 0, place: [0, 0, 0], light: [0, 0, 0]});
-      found.faces++;
-      for (let k = 0; k < 3; k++) { found.place[k] += glowing[i + k] + 0.5; found.light[k] += glowing[i + 3 + k] / 4; }
+      if (!found) clusters.set(key, found = {faces: [], sum: [0, 0, 0], light: [0, 0, 0]});
+      found.faces.push(i);
+      for (let k = 0; k < 3; k++) { found.sum[k] += glowing[i + k]; found.light[k] += glowing[i + 3 + k] / 4; }
     }
-    if (clusters.size <= MOST_LAMPS)
-      return [...clusters.values()].map(({place, light, faces}) => ({place: place.map(v => v / faces), light, area: faces / 4}));
+    if (clusters.size > MOST_LAMPS) continue;
+    return [...clusters.values()].map(({faces, sum, light}) => {
+      const off = i => sum.reduce((total, v, k) => total + (glowing[i + k] - v / faces.length) ** 2, 0);
+      const middle = faces.reduce((best, i) => off(i) < off(best) ? i : best);
+      return {place: glowing.slice(middle, middle + 3), light, area: faces.length / 4};
+    });
   }
 }
 
 /** Spread one lamp's light: what reaches a cell came through its neighbours towards the lamp, by their share of the way. */
 function addLamp(out, [passX, passY, passZ], {side, margin, size: [cx, cy, cz]}, {place, light: [red, green, blue], area}, strongest) {
-  const hx = place[0] / side + margin | 0, hy = place[1] / side + margin | 0, hz = Math.min(cz - 1, place[2] / side | 0);
+  const hx = place[0] / side + margin | 0, hy = place[1] / side + margin | 0, hz = Math.max(0, Math.min(cz - 1, place[2] / side | 0));
   const reach = Math.sqrt(Math.max(red, green, blue) * strongest / FAINT) / side, most = Math.max(1, Math.ceil(reach));
   const width = 2 * most + 1, layer = width * width, arrives = new Float32Array(layer * width);
   const soft = (area / 3 + side * side / 2) / (side * side), end = (reach + 1) ** 2;

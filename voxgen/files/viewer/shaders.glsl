@@ -157,7 +157,7 @@ void main() {
   float sees = min(soft.a / usual, 1.0) * mix(0.62, 1.0, crease);
   vec3 light = sky_irradiance(normal) * sees + PI * bounce * (1.0 - sees) * mix(0.55, 1.0, crease);
   light += sun_light * sunlight(place, normal, softness, 12);
-  light += soft.rgb * lamp_gain * mix(0.5, 1.0, crease);
+  light += soft.rgb * lamp_gain * 0.7 * mix(0.5, 1.0, crease); // on faces turned any way
   vec3 shown = color.rgb * 1.5 * (1.0 - exp(-1.2 * surface.x)) / exposure;
   vec3 radiance = albedo * light / PI + shown;
   float alpha = 1.0;
