@@ -149,7 +149,7 @@ def test_files_that_cannot_be_read_or_written_say_why(tmp_path: Path) -> None:
         files.load(tmp_path)
     with pytest.raises(FileError, match="no such file"):
         files.save(scene, tmp_path / "missing" / "scene.json")
-    with pytest.raises(FileError, match=r"unknown.*known are \.binvox, \.glb, \.json"):
+    with pytest.raises(FileError, match=r"unknown.*known are \.binvox, \.glb, \.html"):
         files.save(scene, tmp_path / "scene.xyz")
     with pytest.raises(FileError, match="no extension"):
         files.save(scene, tmp_path / "scene")

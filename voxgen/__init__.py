@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from voxgen.errors import FileError, ModelError, RenderError, ReplyError, UsageError, VoxgenError
     from voxgen.files import load, save
+    from voxgen.files.html import show
     from voxgen.language.builder import build
     from voxgen.language.reader import read
     from voxgen.maker import edit, make
@@ -37,6 +38,7 @@ _HOMES = {
     "read": "voxgen.language.reader",
     "render": "voxgen.picture.renderer:draw",
     "save": "voxgen.files",
+    "show": "voxgen.files.html",
     "to_pyvista": "voxgen.picture.window",
 }
 
@@ -60,6 +62,7 @@ __all__ = [
     "read",
     "render",
     "save",
+    "show",
     "to_pyvista",
 ]
 

@@ -347,6 +347,31 @@ def render(
 
 
 @app.command()
+def view(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
+    output: Out = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Write the page and do not open it.")] = False,
+    limit: LimitList = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a scene as one HTML page to turn, light and cut it in, and open it in the browser."""
+    from voxgen import files
+
+    say = _speaker(quiet)
+    scene = _load(source, limit)
+    _tell_repairs(scene, str(source), say)
+    page, target = files.html.write(scene), _target(output, source, ".html")
+    if str(target) == "-":
+        sys.stdout.buffer.write(page)
+        return
+    files.write_bytes(target, page)
+    typer.echo(target)
+    if not no_open and not files.html.open_page(target):
+        say("no browser opened; the page needs no server, open it in any")
+
+
+@app.command()
 def check(
     sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
     limit: LimitList = None,
@@ -400,7 +425,7 @@ def export(
         typer.Argument(
             metavar="OUT...",
             help="The format is the extension: .vox, .schem, .litematic, .nbt, .glb, .obj, .ply, .stl, "
-            ".usdz, .qb, .binvox, .npz, .json or .png; - is JSON on stdout.",
+            ".usdz, .qb, .binvox, .npz, .json, .html or .png; - is JSON on stdout.",
         ),
     ],
     schem_version: Annotated[
@@ -476,12 +501,12 @@ def gallery(
         "gallery"
     ),
     check_only: Annotated[
-        bool, typer.Option("--check", help="Change nothing; say which pictures differ (exit code 6).")
+        bool, typer.Option("--check", help="Change nothing; say what differs (exit code 6).")
     ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Redraw every picture of a gallery and its index, or check them."""
+    """Make every picture and page of a gallery and its indexes again, or check them."""
     from voxgen import gallery as galleries
 
     _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
@@ -492,12 +517,12 @@ def gallery(
             if not galleries.redraw(folder, name, check_only):
                 differing.append(name)
     if not galleries.write_index(folder, names, check_only):
-        differing.append("README.md")
+        differing.append("README.md, index.html")
     if check_only and differing:
         raise FileError(
             f"{folder}: differs from what is drawn now: {', '.join(differing)}", "run voxgen gallery"
         )
-    typer.echo(f"{folder}: {len(names)} pictures {'as stored' if check_only else 'drawn'}")
+    typer.echo(f"{folder}: {len(names)} scenes {'as stored' if check_only else 'drawn'}")
 
 
 def _version(wanted: bool) -> None:
@@ -550,14 +575,17 @@ def _stem(output: Path | None, prompt: str) -> Path | None:
     return output.with_suffix("")
 
 
+_KINDS = {".png": "pictures are PNG", ".html": "a page is HTML"}
+
+
 def _target(output: Path | None, source: Path, ending: str) -> Path:
-    """Return where the picture of a source goes: as told, else a free name in the current folder."""
+    """Return where the picture or page of a source goes: as told, else a free name in the current folder."""
     from voxgen import files
 
     if output is not None and not output.is_dir():
         if str(output) != "-" and output.suffix.lower() != ending:
             raise UsageError(
-                f"{output}: pictures are PNG", "end the name in .png; voxgen export has other formats"
+                f"{output}: {_KINDS[ending]}", f"end the name in {ending}; voxgen export has other formats"
             )
         return output
     stem = "scene" if str(source) == "-" else source.name.split(".")[0] or "scene"

@@ -1,7 +1,12 @@
-"""The gallery: folders of scene.json, untouched reply.txt and picture.png; README.md is the index."""
+"""The gallery: folders of scene.json, untouched reply.txt, picture.png and page.html, and two indexes.
+
+README.md is the index where files are read as text, index.html in a browser.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +15,9 @@ from numpy.typing import NDArray
 
 from voxgen import files
 from voxgen.errors import FileError
-from voxgen.files import png
-from voxgen.picture import renderer
-from voxgen.scene import BUILT_IN, Scene
+from voxgen.files import html, png
+from voxgen.picture import camera, renderer
+from voxgen.scene import BUILT_IN, Light, Scene
 
 MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
 BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
@@ -28,17 +33,41 @@ def scenes(folder: Path) -> list[str]:
 
 
 def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
-    """Draw one scene's picture again; with `check_only` only compare. Return whether it was as stored.
+    """Draw one scene's picture and page again; with `check_only` only compare.
 
-    How it is drawn is what "picture" in scene.json says: size, view, light, quality, style, background.
+    Return whether both were as stored. How it is drawn is what "picture" in scene.json says: size, view,
+    light, quality, style, background.
     """
     scene = files.load(folder / name / "scene.json")
-    image = renderer.draw(scene, **_settings(scene))
-    path = folder / name / "picture.png"
-    same = path.exists() and _shows(files.read_bytes(path), image)
+    settings = _settings(scene)
+    image, page = renderer.draw(scene, **settings), html.write(_as_drawn(scene, settings))
+    drawn = [
+        _kept(
+            folder / name / "picture.png",
+            png.encode(image, scene),
+            lambda data: _shows(data, image),
+            check_only,
+        ),
+        _kept(folder / name / "page.html", page, lambda data: html.is_like(data, page), check_only),
+    ]
+    return all(drawn)
+
+
+def _kept(path: Path, data: bytes, is_like: Callable[[bytes], bool], check_only: bool) -> bool:
+    """Write a file that is missing or not like its data, unless only checking; tell whether it was."""
+    same = path.exists() and is_like(files.read_bytes(path))
     if not same and not check_only:
-        files.write_bytes(path, png.encode(image, scene))
+        files.write_bytes(path, data)
     return same
+
+
+def _as_drawn(scene: Scene, settings: dict[str, Any]) -> Scene:
+    """Return a scene seen and lit as its picture is."""
+    view, light = settings.get("view"), settings.get("light")
+    return scene.but(
+        view=scene.view if view is None else camera.parse(view)[0],
+        light=scene.light if light is None else Light(light),
+    )
 
 
 def _shows(data: bytes, image: NDArray[np.uint8]) -> bool:
@@ -61,31 +90,40 @@ def is_like(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
 
 
 def write_index(folder: Path, names: list[str], check_only: bool = False) -> bool:
-    """Write README.md for the scenes; with `check_only` only compare. Return whether it was as stored.
+    """Write README.md and index.html; with `check_only` only compare. Return whether both were as stored.
 
-    Scenes of the built-in composer come last. Raises FileError where README.md is somebody else's page.
+    Scenes of the built-in composer come last. Raises FileError where one of them is somebody else's page.
     """
     loaded = {name: files.load(folder / name / "scene.json") for name in names}
     order = sorted(names, key=lambda name: (loaded[name].origin.get("by") == BUILT_IN, name))
     entries = [_entry(loaded[name], name) for name in order]
-    text = "\n".join([_HEADING, "", _INTRODUCTION, *entries]) + "\n"
-    path = folder / "README.md"
-    stored = (
-        files.read_bytes(path).decode("utf-8", "replace").replace("\r\n", "\n") if path.exists() else None
-    )
-    same = stored == text
-    if not same and not check_only:
-        if stored is not None and not stored.startswith(_HEADING):
+    cards = [_card(loaded[name], name) for name in order]
+    stored = [
+        _index(folder / "README.md", _HEADING, [_HEADING, "", _INTRODUCTION, *entries], check_only),
+        _index(folder / "index.html", _MARK, [_MARK, _STYLE, *cards, "</main>"], check_only),
+    ]
+    return all(stored)
+
+
+def _index(path: Path, heading: str, lines: list[str], check_only: bool) -> bool:
+    """Keep one index of text, and never overwrite a page that does not begin like one."""
+    text = "\n".join(lines) + "\n"
+
+    def is_like(data: bytes) -> bool:
+        stored = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        if not check_only and not stored.startswith(heading):
             hint = "move it away, or name another folder"
-            raise FileError(f'{path} is no index of a gallery: it does not start with "{_HEADING}"', hint)
-        files.write_bytes(path, text.encode())
-    return same
+            raise FileError(f'{path} is no index of a gallery: it does not start with "{heading}"', hint)
+        return stored == text
+
+    return _kept(path, text.encode(), is_like, check_only)
 
 
 _HEADING = "# Gallery"
 _INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was read from, untouched
-(`reply.txt`), and its picture. `voxgen gallery` draws all pictures and this page again,
-`voxgen gallery --check` says which would differ. Any scene can be drawn another way:
+(`reply.txt`), its picture, and a page to turn it in (`page.html`); `index.html` shows them all
+in a browser. `voxgen gallery` makes all of this again, `voxgen gallery --check` says what would
+differ. Any scene can be drawn another way:
 `voxgen render gallery/garden/scene.json --light sunset --view 60,20`.
 """
 
@@ -98,7 +136,33 @@ def _entry(scene: Scene, name: str) -> str:
     return (
         f"## {scene.title}\n\n![{scene.title}]({name}/picture.png)\n\n{prompt}"
         f"{by[:1].upper() + by[1:]} · {size} · {grid.voxels:,} voxels · "
-        f"{len(grid.palette) - 1} materials · [scene]({name}/scene.json) · [reply]({name}/reply.txt)\n"
+        f"{len(grid.palette) - 1} materials · [page]({name}/page.html) · "
+        f"[scene]({name}/scene.json) · [reply]({name}/reply.txt)\n"
+    )
+
+
+_MARK = "<!doctype html><!-- a gallery of voxgen -->"
+_STYLE = """<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Gallery</title>
+<style>
+body { margin: 0; padding: 24px; font: 15px/1.45 system-ui, sans-serif }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); gap: 24px }
+a { color: inherit; text-decoration: none }
+img { display: block; width: 100%; aspect-ratio: 4 / 3; object-fit: cover; border-radius: 12px }
+a:hover img, a:focus-visible img { outline: 3px solid #2f62e8 }
+h1 { margin: 0 0 20px } h2 { margin: 10px 0 0; font-size: 17px } p { margin: 2px 0 0; opacity: .7 }
+</style>
+<h1>Gallery</h1>
+<main>"""
+
+
+def _card(scene: Scene, name: str) -> str:
+    title, prompt = escape(scene.title), escape(str(scene.origin.get("prompt") or ""))
+    size, place = "×".join(map(str, scene.grid.size)), escape(name)
+    return (
+        f'<a href="{place}/page.html"><img src="{place}/picture.png" alt="{title}" loading="lazy">'
+        f"<h2>{title}</h2><p>{prompt or f'{size} · {scene.grid.voxels:,} voxels'}</p></a>"
     )
 
 

@@ -183,6 +183,18 @@ class Scene:
             parts.append(f"{len(self.repairs)} repair{'s' if len(self.repairs) != 1 else ''}")
         return f"Scene({', '.join(parts)})"
 
+    def _repr_png_(self) -> bytes | None:
+        """Return a draft picture, 640 x 480, which Jupyter shows; None where there is nothing to draw."""
+        # pictures live further down the street: only a notebook that asks for one brings them in
+        from voxgen.errors import RenderError
+        from voxgen.files import png
+        from voxgen.picture import renderer
+
+        try:
+            return png.encode(renderer.draw(self, size=(640, 480), quality="draft"), self)
+        except RenderError:
+            return None
+
     def but(self, **changes: Any) -> Scene:
         """Return a copy with some fields changed; a new grid leaves the document of the old one behind."""
         if changes.get("grid", self.grid) is not self.grid:

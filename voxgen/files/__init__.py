@@ -11,6 +11,7 @@ from voxgen.files import (
     binvox,
     glb,
     gox,
+    html,
     litematic,
     minecraft,
     nbt,
@@ -52,6 +53,7 @@ MAGIC: Mapping[bytes, Reader] = {
 WRITERS: Mapping[str, Callable[..., bytes | dict[str, bytes]]] = {
     ".binvox": binvox.write,
     ".glb": glb.write,
+    ".html": lambda scene, tell: html.write(scene),
     ".json": lambda scene, tell: text.write(scene),
     ".litematic": litematic.write,
     ".nbt": structure.write,

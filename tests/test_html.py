@@ -1,0 +1,372 @@
+"""The page of a scene: what is in it, and what a real browser makes of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import PROGRAM, Browser
+
+import voxgen
+from voxgen import files
+from voxgen.cli import run
+from voxgen.errors import RenderError
+from voxgen.files import html
+from voxgen.picture import camera
+from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, View, VoxelGrid
+
+ROOT = Path(__file__).parent.parent
+HOSTILE = "</script><script>document.title='taken'</script><!-- & \"<b>\" @SCRIPT@ \\u003c"
+SKY = (slice(20, 60), slice(560, 620))  # a corner of a page of 640 x 480 that shows only sky
+
+
+def built(title: str = "A hut", dtype: type = np.uint8, **changes: Any) -> Scene:
+    """Return a small scene with everything: ground, a hollow hut, a lamp, water and gold."""
+    indices = np.zeros((24, 20, 14), dtype)
+    indices[2:22, 2:18, :3] = 1
+    indices[4:12, 5:14, 3:10] = 2
+    indices[5:11, 6:13, 4:9] = 0
+    indices[7:9, 5, 4:7] = 3
+    indices[14:20, 5:12, 1:3] = 4
+    indices[16, 14, 3:9] = 5
+    palette = (
+        AIR,
+        Material("grass", (90, 160, 70)),
+        Material("wall", (220, 200, 170)),
+        Material("lamp", (255, 200, 110), glow=1.0),
+        Material("water", (60, 140, 190), opacity=0.5),
+        Material("gold", (230, 180, 60), metal=0.8),
+    )
+    return Scene(title, VoxelGrid(indices, palette), **changes)
+
+
+def data_of(page: bytes) -> dict[str, Any]:
+    """Return what a page says of its scene."""
+    found = re.search(rb'<script type="application/json" id="scene">(.*?)</script>', page, re.S)
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def grid_of(data: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Return the grid (X, Y, Z) of a page."""
+    packed = base64.b85decode(data["grid"].replace(".", "<"))
+    cells = np.frombuffer(zlib.decompress(packed), f"<u{data['bits'] // 8}")
+    return cells.reshape(data["size"][::-1]).T
+
+
+# --------------------------------------------------------------------------- what is in it
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_page_holds_the_occupied_grid_bit_for_bit(dtype: type) -> None:
+    scene = built(dtype=dtype)
+    data = data_of(html.write(scene))
+    assert data["size"] == [20, 16, 10]
+    assert np.array_equal(grid_of(data), scene.grid.indices[2:22, 2:18, :10])
+
+
+def test_more_materials_than_a_byte_holds_are_kept() -> None:
+    indices = np.arange(1, 1001, dtype=np.uint16).reshape(10, 10, 10)
+    palette = (AIR, *(Material(f"m{i}", (i % 256, i // 256, 7)) for i in range(1, 1001)))
+    data = data_of(html.write(Scene("Many", VoxelGrid(indices, palette))))
+    assert data["bits"] == 16
+    assert len(data["materials"]) == 1000 * 12
+    assert data["materials"][-12:] == "e80307ff0000"
+    assert np.array_equal(grid_of(data), indices)
+
+
+def test_materials_keep_glass_glow_and_metal() -> None:
+    materials = data_of(html.write(built()))["materials"]
+    parts = [materials[i : i + 12] for i in range(0, len(materials), 12)]
+    assert parts == ["5aa046ff0000", "dcc8aaff0000", "ffc86eff2000", "3c8cbe800000", "e6b43cff00cc"]
+
+
+def test_the_light_and_the_view_are_the_scenes_own() -> None:
+    scene = built(light=Light("sunset", zenith=(10, 20, 30)), view=View(70.0, 12.0, 1.5))
+    data = data_of(html.write(scene))
+    assert list(data["lights"]) == list(LIGHTS)
+    assert data["light"] == "sunset"
+    assert data["lights"]["sunset"]["top_color"] == pytest.approx([10 / 255, 20 / 255, 30 / 255], abs=1e-4)
+    assert data["view"] == {"azimuth": 70.0, "elevation": 12.0, "zoom": 1.5}
+    usual = data_of(html.write(built()))["view"]
+    assert (usual["azimuth"], usual["elevation"]) == camera.VIEWS["hero"][:2]
+
+
+def test_a_hostile_title_stays_text() -> None:
+    page = html.write(built(HOSTILE))
+    assert data_of(page)["title"] == HOSTILE
+    assert page.count(b"<script") == html.write(built()).count(b"<script")
+    assert b"<b>" not in page
+    assert b"<title>&lt;/script&gt;&lt;script&gt;" in page
+
+
+def test_a_page_asks_for_nothing_outside_itself() -> None:
+    page = html.write(built())
+    assert not re.search(rb"https?:|src=|href=|import\s*\(|@import|url\(", page)
+
+
+def test_the_same_scene_gives_the_same_page() -> None:
+    assert html.write(built()) == html.write(built())
+
+
+def test_pages_packed_by_another_zlib_are_alike_and_other_grids_are_not() -> None:
+    page = html.write(built())
+    data = data_of(page)
+    again = base64.b85encode(zlib.compress(grid_of(data).T.tobytes(), 1)).replace(b"<", b".")
+    assert html.is_like(page, page.replace(data["grid"].encode(), again))
+    assert not html.is_like(page, html.write(built("Another")))
+    other = zlib.compress(b"\1" * (20 * 16 * 10))
+    other_grid = base64.b85encode(other).replace(b"<", b".")
+    assert not html.is_like(page, page.replace(data["grid"].encode(), other_grid))
+    assert not html.is_like(page, b"")
+    assert not html.is_like(page, page.replace(data["grid"].encode(), b"nonsense"))
+
+
+def test_an_empty_scene_has_no_page() -> None:
+    with pytest.raises(RenderError, match="empty"):
+        html.write(Scene("None", VoxelGrid(np.zeros((2, 2, 2), np.uint8), (AIR,))))
+
+
+def test_the_page_of_the_pagoda_is_small() -> None:
+    assert len(html.write(files.load(ROOT / "gallery" / "pagoda" / "scene.json"))) <= 120_000
+
+
+# --------------------------------------------------------------------------- commands and notebooks
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Catch the addresses that would be opened in a browser."""
+    addresses: list[str] = []
+    monkeypatch.setattr(html.webbrowser, "open", lambda url: bool(addresses.append(url)) or True)
+    return addresses
+
+
+def test_view_writes_a_page_beside_those_there_are_and_opens_it(
+    folder: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.save(built(), folder / "hut.npz")
+    assert run(["view", "hut.npz"]) == 0
+    assert run(["view", "hut.npz", "--no-open"]) == 0
+    assert capsys.readouterr().out.split() == ["hut.html", "hut-2.html"]
+    assert opened == [(folder / "hut.html").as_uri()]
+    assert (folder / "hut.html").read_bytes() == (folder / "hut-2.html").read_bytes() == html.write(built())
+
+
+def test_view_goes_where_it_is_told(
+    folder: Path, opened: list[str], capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    files.save(built(), folder / "hut.npz")
+    assert run(["view", "hut.npz", "-o", "there.html", "--no-open"]) == 0
+    assert capsysbinary.readouterr().out == b"there.html\n"
+    assert run(["view", "hut.npz", "-o", "-"]) == 0
+    assert capsysbinary.readouterr().out == html.write(built())
+    assert run(["view", "hut.npz", "-o", "there.png"]) == 2
+    assert b"a page is HTML" in capsysbinary.readouterr().err
+    assert opened == []
+
+
+def test_export_knows_html(folder: Path) -> None:
+    files.save(built(), folder / "hut.npz")
+    assert run(["export", "hut.npz", "hut.html"]) == 0
+    assert (folder / "hut.html").read_bytes() == html.write(built())
+
+
+def test_show_opens_the_browser_where_there_is_no_notebook(opened: list[str]) -> None:
+    path = voxgen.show(built())
+    assert path is not None
+    assert opened == [path.as_uri()]
+    assert path.read_bytes() == html.write(built())
+    path.unlink()
+
+
+def test_show_puts_the_page_in_a_frame_of_the_notebook(
+    monkeypatch: pytest.MonkeyPatch, opened: list[str]
+) -> None:
+    shown: list[str] = []
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))  # type: ignore[arg-type]
+    display = SimpleNamespace(HTML=lambda text: text, display=shown.append)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)  # type: ignore[arg-type]
+    assert voxgen.show(built(HOSTILE)) is None
+    assert opened == []
+    (frame,) = shown
+    assert frame.startswith("<div><iframe srcdoc=")
+    assert frame.count("<") == 4  # nothing of the page stands outside the attribute
+
+
+def test_a_scene_shows_itself_as_a_picture() -> None:
+    png = built()._repr_png_()
+    assert png is not None
+    assert png.startswith(b"\x89PNG")
+    assert Scene("None", VoxelGrid(np.zeros((2, 2, 2), np.uint8), (AIR,)))._repr_png_() is None
+
+
+# --------------------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if PROGRAM is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=640, height=480, deviceScaleFactor=1, mobile=False
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def hut(tmp_path: Path) -> str:
+    """Return the address of a page."""
+    (tmp_path / "hut.html").write_bytes(html.write(built(HOSTILE)))
+    return (tmp_path / "hut.html").as_uri()
+
+
+def difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
+    return float(np.abs(a.astype(float) - b).mean())
+
+
+@pytest.mark.browser
+def test_a_page_opens_without_a_word_on_the_console_or_the_network(page: Browser, hut: str) -> None:
+    page.open(hut)
+    picture = page.picture()
+    assert page.complaints() == []
+    assert page.run("document.querySelector('#message')") is None
+    assert page.run("document.title") == HOSTILE
+    assert page.run("document.querySelector('h1').textContent") == HOSTILE
+    blue = picture[SKY].mean((0, 1))
+    assert blue[2] > blue[0] + 30  # the sky of day
+    assert picture[150:330, 200:440].std() > 20  # and something in the middle
+
+
+@pytest.mark.browser
+def test_drag_wheel_keys_and_slider_change_the_picture(page: Browser, hut: str) -> None:
+    page.open(hut)
+    first = page.picture()
+    page.mouse("mousePressed", 320, 240, button="left", clickCount=1)
+    for x in range(340, 440, 20):
+        page.mouse("mouseMoved", x, 250, button="left", buttons=1)
+    page.mouse("mouseReleased", 420, 250, button="left")
+    turned = page.picture()
+    assert difference(turned, first) > 2
+    page.mouse("mouseWheel", 320, 240, deltaX=0, deltaY=400)
+    small = page.picture()
+    assert difference(small, turned) > 2
+    page.key("h")
+    assert difference(page.picture(), first) < 0.5  # as at first
+    for key in ("e", "l", "-", "ArrowLeft"):
+        before = page.picture()
+        page.key(key)
+        assert difference(page.picture(), before) > 0.5, key
+    page.key("h")
+    page.run("layers.value = 6; layers.dispatchEvent(new Event('input'))")
+    cut = page.picture()
+    assert difference(cut, first) > 1
+    page.key("?")
+    assert page.run("keys.hidden") is False
+    assert page.complaints() == []
+
+
+@pytest.mark.browser
+def test_a_cut_is_closed_and_shows_what_is_inside(page: Browser, tmp_path: Path) -> None:
+    indices = np.ones((9, 9, 9), np.uint8)
+    indices[1:-1, 1:-1, 1:-1] = 2  # red inside a white box
+    palette = (AIR, Material("white", (240, 240, 240)), Material("red", (220, 20, 20)))
+    (tmp_path / "box.html").write_bytes(html.write(Scene("Box", VoxelGrid(indices, palette))))
+
+    def red(hash_: str) -> int:
+        page.open((tmp_path / "box.html").as_uri() + hash_)
+        picture = page.picture().astype(int)
+        return int((picture[..., 0] > picture[..., 1] + 80).sum())
+
+    assert red("#bare&view=30,60") == 0
+    assert red("#bare&view=30,60&layers=5") > 10_000
+
+
+@pytest.mark.browser
+def test_spin_and_build_move_and_the_build_ends(page: Browser, hut: str) -> None:
+    page.open(hut)
+    first = page.picture()
+    page.key("b")
+    page.wait("document.getElementById('build').getAttribute('aria-pressed') === 'false'")
+    assert difference(page.picture(), first) < 0.5
+    page.key(" ")
+    frames = page.run("+document.documentElement.dataset.frames")
+    page.wait(f"+document.documentElement.dataset.frames > {frames} + 5")
+    page.key(" ")
+    assert difference(page.picture(), first) > 1
+    assert page.complaints() == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("light", LIGHTS)
+def test_each_light_has_the_sky_of_its_preset(page: Browser, hut: str, light: str) -> None:
+    page.open(f"{hut}#bare&light={light}")
+    corner = page.picture()[SKY].mean((0, 1)) / 255
+    expected = np.array(data_of(html.write(built()))["lights"][light]["top_color"])
+    assert np.abs(corner - expected).max() < 0.12
+
+
+@pytest.mark.browser
+def test_the_save_button_gives_a_png(page: Browser, hut: str) -> None:
+    page.open(hut)
+    page.run("URL.createObjectURL = blob => { window.saved = blob; return 'about:blank#'; }")
+    page.run("HTMLAnchorElement.prototype.click = function () { window.named = this.download; }")
+    page.key("s")
+    page.wait("window.named")
+    assert page.run("saved.type") == "image/png"
+    assert page.run("saved.size") > 10_000
+    assert re.fullmatch(r"[\w-]+\.png", page.run("named"))
+
+
+@pytest.mark.browser
+def test_the_controls_fit_on_a_phone(page: Browser, hut: str) -> None:
+    page.call("Emulation.setDeviceMetricsOverride", width=360, height=640, deviceScaleFactor=2, mobile=True)
+    try:
+        page.open(hut)
+        box = page.run("JSON.stringify(document.getElementById('bar').getBoundingClientRect())")
+        bar = json.loads(box)
+        assert bar["left"] >= 0
+        assert bar["right"] <= 360
+        assert bar["bottom"] <= 640
+        assert page.run("document.documentElement.scrollWidth") == 360
+        assert page.picture().shape == (1280, 720, 3)
+        assert page.complaints() == []
+    finally:
+        page.call(
+            "Emulation.setDeviceMetricsOverride", width=640, height=480, deviceScaleFactor=1, mobile=False
+        )
+
+
+@pytest.mark.browser
+def test_the_page_looks_like_the_picture(page: Browser, hut: str) -> None:
+    for light in ("day", "night"):
+        page.open(f"{hut}#bare&light={light}")
+        picture = voxgen.render(built(), size=(640, 480), light=light, quality="draft")
+        coarse = [image.reshape(24, 20, 32, 20, 3).mean((1, 3)) for image in (page.picture(), picture)]
+        assert difference(*coarse) < 9, light
+
+
+@pytest.mark.browser
+def test_without_webgl_the_page_says_so(tmp_path: Path, hut: str) -> None:
+    if PROGRAM is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    browser = Browser(tmp_path / "profile", (640, 480), "--disable-3d-apis")
+    try:
+        browser.open(hut)
+        assert "WebGL 2" in browser.run("document.querySelector('.failed').textContent")
+        assert browser.run("document.querySelector('h1').textContent") == HOSTILE
+    finally:
+        browser.close()
