@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from voxgen.errors import FileError, ModelError, RenderError, ReplyError, UsageError, VoxgenError
     from voxgen.files import load, save
+    from voxgen.film import animate
     from voxgen.language.builder import build
     from voxgen.language.reader import read
     from voxgen.maker import make
@@ -30,6 +31,7 @@ _HOMES = {
     "View": "voxgen.scene",
     "VoxelGrid": "voxgen.scene",
     "VoxgenError": "voxgen.errors",
+    "animate": "voxgen.film",
     "build": "voxgen.language.builder",
     "load": "voxgen.files",
     "make": "voxgen.maker",
@@ -52,6 +54,7 @@ __all__ = [
     "View",
     "VoxelGrid",
     "VoxgenError",
+    "animate",
     "build",
     "load",
     "make",

@@ -18,7 +18,7 @@ from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
 from voxgen.language.canvas import Canvas, Choice, Chooser, Ruler
 from voxgen.language.paint import Paints, Scope
-from voxgen.scene import Indices, Level, Light, Repair, Scene, View, VoxelGrid
+from voxgen.scene import Indices, Level, Light, Repair, Scene, View, VoxelGrid, occupied
 
 MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 3600, "total_seconds": 86400}
 _MAX_REPAIRS = 1000
@@ -99,7 +99,44 @@ def build(
     )
 
 
+def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
+    """Build a document again and tell which of its steps made each cell what it is.
+
+    The array is as large as the grid: 0 where no step left anything, else the number of the top-level
+    step that last changed the cell, counted from 1; steps past 65,535 count as that one.
+
+    >>> order({"size": [3, 1, 1], "build": [{"box": [[0, 0, 0], [1, 0, 0]], "of": "red"},
+    ...                                     {"voxels": [[1, 0, 0]], "of": "blue"}]}).ravel().tolist()
+    [1, 2, 0]
+    """
+    mended, _ = documents.mend(document)
+    builder = _Builder(mended, limits or Limits())
+    before: Any = np.uint16(0)
+    last = np.zeros((0, 0, 0), np.uint16)
+
+    def note(number: int, canvas: Canvas) -> None:
+        nonlocal before, last
+        if not last.size:
+            before, last = np.zeros(canvas.grid.size, np.uint16), np.zeros(canvas.grid.shape, np.uint16)
+        now = canvas.grid.reshape(-1)
+        changed = np.flatnonzero(now != before)
+        before[changed] = now[changed]
+        last.reshape(-1)[changed] = min(number + 1, 65535)
+
+    builder.on_step = note
+    shape = builder.run().shape
+    if not last.size:
+        return np.zeros(shape, np.uint16)
+    last *= (before != 0).reshape(last.shape)
+    if last.shape == shape:
+        return last
+    low, high = occupied(last)
+    return last[tuple(map(slice, low, high + 1))]
+
+
 class _Builder:
+    on_step: Callable[[int, Canvas], None] | None = None  # is told of each top-level step that is done
+
     def __init__(self, document: Mapping[str, Any], limits: Limits) -> None:
         self.document = document
         self.limits = limits
@@ -229,6 +266,8 @@ class _Builder:
                 self.note(_reason(error), "skipped the step", "loss")
             except (MemoryError, RecursionError) as error:
                 self.note(f"too large to build ({type(error).__name__})", "skipped the step", "loss")
+            if self.on_step is not None and above == "$" and not canvas.measuring:
+                self.on_step(i, canvas)
         self.path = above
 
     def _count(self) -> None:

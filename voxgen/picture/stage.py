@@ -40,9 +40,15 @@ class Stage(Setting):
         tell: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(scene, light, view, size, style, tell)
-        self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
-        self.baker = Baker(self.volume, self.sky)
+        self.window: screen.Screen | None = None  # where light is traced
+        self.prepare()
         self.screens: dict[tuple[int, int], screen.Screen] = {}  # by their size in samples
+
+    def prepare(self) -> None:
+        """Hand the grid, its palette and the sky to the driver."""
+        self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
+        self.baker = Baker(self.volume, self.sky, self.window)
+        self.window = self.baker.screen
 
     def shoot(self, quality: Quality) -> Shots:
         """Trace the light of what is seen, and photograph it."""
