@@ -100,38 +100,33 @@ def build(
 
 
 def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
-    """Build a document again and tell which of its steps made each cell what it is.
+    """Build a document again and tell since which of its steps each cell is filled without a break.
 
-    The array is as large as the grid: 0 where no step left anything, else the number of the top-level
-    step that last changed the cell, counted from 1; steps past 65,535 count as that one.
+    The array is as large as the grid: 0 where nothing stands, else the number of the top-level step,
+    counted from 1; steps past 65,535 count as that one. What is only painted over keeps its number.
 
-    >>> order({"size": [3, 1, 1], "build": [{"box": [[0, 0, 0], [1, 0, 0]], "of": "red"},
-    ...                                     {"voxels": [[1, 0, 0]], "of": "blue"}]}).ravel().tolist()
+    >>> order({"size": [3, 1, 1], "build": [{"box": [[0, 0, 0], [0, 0, 0]], "of": "red"},
+    ...                                     {"voxels": [[0, 0, 0], [1, 0, 0]], "of": "blue"}]}).ravel().tolist()
     [1, 2, 0]
     """
     mended, _ = documents.mend(document)
     builder = _Builder(mended, limits or Limits())
-    before: Any = np.uint16(0)
-    last = np.zeros((0, 0, 0), np.uint16)
+    since = np.zeros((1, 1, 1), np.uint16)
 
     def note(number: int, canvas: Canvas) -> None:
-        nonlocal before, last
-        if not last.size:
-            before, last = np.zeros(canvas.grid.size, np.uint16), np.zeros(canvas.grid.shape, np.uint16)
-        now = canvas.grid.reshape(-1)
-        changed = np.flatnonzero(now != before)
-        before[changed] = now[changed]
-        last.reshape(-1)[changed] = min(number + 1, 65535)
+        nonlocal since
+        if since.shape != canvas.grid.shape:
+            since = np.zeros(canvas.grid.shape, np.uint16)
+        filled = canvas.grid != 0
+        since *= filled
+        np.copyto(since, min(number + 1, 65535), where=filled & (since == 0))
 
     builder.on_step = note
     shape = builder.run().shape
-    if not last.size:
-        return np.zeros(shape, np.uint16)
-    last *= (before != 0).reshape(last.shape)
-    if last.shape == shape:
-        return last
-    low, high = occupied(last)
-    return last[tuple(map(slice, low, high + 1))]
+    if since.shape == shape:
+        return since
+    low, high = occupied(since)
+    return since[tuple(map(slice, low, high + 1))]
 
 
 class _Builder:
