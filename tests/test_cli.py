@@ -82,7 +82,10 @@ def test_version_is_one_word_and_a_number() -> None:
     assert run(["--version"]) == 0
 
 
-@pytest.mark.parametrize("command", ["make", "render", "check", "prompt", "export", "models", "gallery"])
+@pytest.mark.parametrize(
+    "command",
+    ["make", "edit", "undo", "render", "check", "prompt", "export", "models", "cache", "gallery"],
+)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert "Usage: voxgen" in capsys.readouterr().out
@@ -163,14 +166,16 @@ def test_two_replies_without_a_scene_end_with_the_place_of_the_reply(
     assert (folder / "post.reply.txt").read_text(encoding="utf-8") == "No."
 
 
-def stopped_in_the_middle(folder: Path, sign: int) -> tuple[int, bytes, str]:
+def stopped_in_the_middle(
+    folder: Path, sign: int, name: str = "post.reply.txt", *options: str
+) -> tuple[int, bytes, str]:
     """Send a signal while a reply streams; return the exit code, stderr and what is on disk of the reply."""
     with serving(recorded(SMALL * 50, chunk=20, delay=0.05)) as server:
-        args = ["a post", "--base-url", server.url, "--model", "m", "--no-picture"]
+        args = ["a post", "--base-url", server.url, "--model", "m", "--no-picture", *options]
         process = subprocess.Popen(
             [sys.executable, "-m", "voxgen", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        reply = folder / "post.reply.txt"
+        reply = folder / name
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not (reply.exists() and reply.stat().st_size > 100):
             time.sleep(0.02)
@@ -192,6 +197,18 @@ def test_ctrl_c_ends_with_130_and_keeps_the_reply(folder: Path) -> None:
     assert code == 130
     assert b"Traceback" not in err
     assert len(kept) > 100
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_waits_for_none_of_several_samples(folder: Path) -> None:
+    start = time.monotonic()
+    code, err, kept = stopped_in_the_middle(
+        folder, signal.SIGINT, "post.sample-2.reply.txt", "--samples", "3"
+    )
+    assert code == 130
+    assert b"Traceback" not in err
+    assert len(kept) > 100
+    assert time.monotonic() - start < 15, "the whole reply would take half a minute"
 
 
 def test_a_refused_key_is_one_line_without_the_key(
@@ -471,6 +488,32 @@ def test_models_lists_keys_found_and_never_keys(
     rows = json.loads(capsys.readouterr().out)
     assert "verysecret" not in table + json.dumps(rows)
     assert {"name", "endpoint", "key_variable", "found", "price"} <= set(rows[0])
+
+
+def test_cache_says_what_is_kept_and_clears_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(recorded(SMALL)) as server:
+        for _ in range(2):
+            assert run(["a post", "--base-url", server.url, "--model", "m", "--no-picture"]) == 0
+        assert len(server.requests) == 1
+    assert "answered from the cache, nothing is paid; --fresh asks again" in capsys.readouterr().err
+    assert run(["cache"]) == 0
+    assert capsys.readouterr().out.endswith(": 1 reply, 0.0 MB\n")
+    assert run(["cache", "--clear", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["replies"], done["cleared"]) == (1, True)
+    assert run(["cache"]) == 0
+    assert ": 0 replies" in capsys.readouterr().out
+
+
+def test_money_that_buys_nothing_is_refused_before_anything_is_sent(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-verysecretkey123")
+    assert run(["a post", "--model", "gpt", "--no-picture", "-q", "--max-cost", "0.001"]) == 2
+    err = capsys.readouterr().err
+    assert one_line(err)
+    assert "--max-cost: $0.001 is too little for openai/gpt-6.1-sol" in err
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize("words", [[], ["help"], ["-h"]])

@@ -30,10 +30,10 @@ from servers import (
 )
 
 from voxgen.ask import client
-from voxgen.ask.client import Reply, ask, list_models
+from voxgen.ask.client import ask, list_models
 from voxgen.ask.faults import WORDS, Fault, classify, step_down
 from voxgen.ask.models import Model, Usage, custom
-from voxgen.ask.stream import Answer, EventStream, read_usage
+from voxgen.ask.stream import Answer, EventStream, Reply, read_usage
 from voxgen.errors import ModelError
 
 KEY = "sk-proj-0123456789abcdefSECRET"
@@ -308,6 +308,7 @@ def test_a_reply_without_end_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         failure("402 Payment Required", "credits held by requests in flight", Retry_After="2"),
         answer(b"<html><head><title>502 Bad Gateway</title></head></html>", "502 Bad Gateway", "text/html"),
         dropped,
+        answer(b'{"choices": [{"message": <<<'),
         stream(event(error={"code": 429, "message": "upstream busy"})),
         stream(b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n'),
         stream(event("\n "), end=False),
@@ -882,3 +883,166 @@ def test_thinking_is_told_from_text_wherever_it_is_cut(text: str, data: st.DataO
 
     cut = data.draw(st.integers(0, len(text)))
     assert parted([text[:cut], text[cut:]]) == parted([text]) == parted(list(text))
+
+
+# ---------------------------------------------------------------- what else is asked for
+
+SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
+def test_a_schema_is_given_up_in_two_steps_and_that_is_remembered() -> None:
+    def script(request: Request) -> Any:
+        kind = (request.body.get("response_format") or {}).get("type")
+        if kind:
+            return failure("400 Bad", f"response_format type {kind} is unavailable")(request)
+        return OK(request)
+
+    with serving(script) as server:
+        model = replace(custom(server.url, "m"), schema="portable")
+        for _ in range(2):
+            assert ask(MESSAGES, model, key=None, schema=SCHEMA).text == SCENE
+        assert ask(MESSAGES, replace(model, name="other"), key=None, schema=SCHEMA).text == SCENE
+    kinds = [(r.body.get("response_format") or {}).get("type") for r in server.requests]
+    assert kinds == ["json_schema", "json_object", None, None, "json_schema", "json_object", None]
+
+
+def test_samples_asked_for_at_once_step_down_each_for_itself_and_once() -> None:
+    together = threading.Barrier(4)
+
+    def script(request: Request) -> Any:
+        if "max_completion_tokens" in request.body:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(timeout=5)  # all are refused before any steps down
+            return failure("400 Bad", "Unrecognized request argument: max_completion_tokens")(request)
+        return OK(request)
+
+    with serving(script) as server:
+        model = replace(custom(server.url, "m"), limit_field="max_completion_tokens", limit=500)
+        threads = [
+            threading.Thread(target=ask, args=(MESSAGES, model), kwargs={"key": None}) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(server.requests) == 8
+        ask(MESSAGES, model, key=None)
+    assert server.requests[-1].body["max_tokens"] == 500
+    assert len(server.requests) == 9
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "404 Not Found", "415 No", "422 No", "500 Oops", "501 No"])
+def test_fields_are_refused_with_any_of_these_statuses(status: str) -> None:
+    def script(request: Request) -> Any:
+        return (failure(status, "unknown field: seed") if "seed" in request.body else OK)(request)
+
+    reply, requests, _ = conversation(script, seed=3)
+    assert reply.text == SCENE
+    assert "seed" not in requests[1].body
+
+
+def test_log_probabilities_are_asked_for_only_to_compare_and_only_where_there_are_any() -> None:
+    with serving(OK) as server:
+        model = replace(custom(server.url, "m"), logprobs=20)
+        ask(MESSAGES, model, key=None)
+        ask(MESSAGES, model, key=None, hopeless=lambda _: False)
+        ask(MESSAGES, replace(model, logprobs=0), key=None, hopeless=lambda _: False)
+    assert ["logprobs" in request.body for request in server.requests] == [False, True, False]
+    assert server.requests[1].body["top_logprobs"] == 20
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [
+        ("logprobs is not supported", {}),
+        ("top_logprobs must be between 0 and 5", {"logprobs": True, "top_logprobs": 5}),
+        ("something else", {"logprobs": True, "top_logprobs": 20}),
+    ],
+)
+def test_log_probabilities_step_down(said: str, after: dict[str, Any]) -> None:
+    body = {"logprobs": True, "top_logprobs": 20}
+    step_down(body, said)
+    assert body == after
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ("enable_thinking is not supported by this model", "enable_thinking"),
+        ("Unrecognized request argument: reasoning_effort", "reasoning_effort"),
+        ("chat_template_kwargs: extra inputs", "chat_template_kwargs"),
+        ("unknown field thinking", "thinking"),
+        ("reasoning is not allowed", "reasoning"),
+        ("usage: extra inputs are not permitted", "usage"),
+    ],
+)
+def test_a_field_of_the_table_that_is_refused_is_left_out(said: str, field: str) -> None:
+    def script(request: Request) -> Any:
+        return (failure("400 Bad", said) if field in request.body else OK)(request)
+
+    with serving(script) as server:
+        model = replace(custom(server.url, "m"), extra={field: {"include": True}})
+        assert ask(MESSAGES, model, key=None).text == SCENE
+    assert [field in request.body for request in server.requests] == [True, False]
+
+
+def test_a_mark_for_the_cache_stands_only_where_it_pays_and_can_be_refused() -> None:
+    def script(request: Request) -> Any:
+        marked = isinstance(request.body["messages"][0]["content"], list)
+        return (failure("400 Bad", "messages[0].content must be a string") if marked else OK)(request)
+
+    with serving(script) as server:
+        model = replace(custom(server.url, "anthropic/claude-9"), caches_marked="^anthropic/")
+        assert ask(MESSAGES, model, key=None).text == SCENE
+        assert ask(MESSAGES, replace(model, name="qwen/qwen-9"), key=None).text == SCENE
+    first, *others = (request.body["messages"] for request in server.requests)
+    assert first[0]["content"] == [{"type": "text", "text": "rules", "cache_control": {"type": "ephemeral"}}]
+    assert others == [MESSAGES, MESSAGES]
+
+
+def test_what_may_be_written_fits_the_window_with_the_prompt() -> None:
+    with serving(OK) as server:
+        model = replace(custom(server.url, "m"), window=3000, output=2000, context=4000, limit=2000)
+        ask([{"role": "user", "content": "x" * 10_000}], model, key=None)
+        ask([{"role": "user", "content": "x" * 400}], model, key=None)
+    assert [request.body["max_tokens"] for request in server.requests] == [1500, 2000]
+
+
+def test_a_key_that_a_server_writes_into_its_reply_is_hidden_however_it_is_cut() -> None:
+    text = f'{{"title": "{KEY}", "plan": "{KEY[:9]}"}}'
+    for pieces in ([text], list(text), [text[:20], text[20:]]):
+        heard: list[str] = []
+        script = stream(*map(event, pieces), event(choices=[{"delta": {"reasoning": KEY}}]), DONE)
+        reply = talk(script, key=KEY, on_text=heard.append)
+        assert reply.text == "".join(heard) == f'{{"title": "***", "plan": "{KEY[:9]}"}}'
+        assert reply.reasoning == "***"
+
+
+def test_what_was_held_back_of_a_cut_reply_is_not_lost() -> None:
+    script = stream(event("{"), event(f'"title": "{KEY[:7]}'), end=False)
+    heard: list[str] = []
+    assert talk(script, key=KEY, on_text=heard.append).text == "".join(heard) == f'{{"title": "{KEY[:7]}'
+
+
+def test_a_reply_without_counts_has_estimates_that_say_so() -> None:
+    usage = talk(stream(event(SCENE), thought("hm hm hm"), event(finish="stop"))).usage
+    assert usage.estimated
+    assert (usage.input, usage.output, usage.reasoning) == (2, int(len(SCENE) / 2.6) + 2, 2)
+    assert not talk(recorded(SCENE)).usage.estimated
+
+
+def test_a_doubtful_reply_ends_early() -> None:
+    top = {"content": [{"token": "box", "top_logprobs": [{"logprob": -1.5}]}]}
+    pieces = [event(choices=[{"delta": {"content": "x"}, "logprobs": top}]) for _ in range(600)]
+    asked: list[float] = []
+
+    def hopeless(group: float) -> bool:
+        asked.append(group)
+        return len(asked) == 400
+
+    reply = talk(stream(*pieces, DONE), hopeless=hopeless)
+    assert reply.finish == "unsure"
+    assert len(reply.text) == 400
+    assert asked[0] == float("inf")
+    assert asked[-1] == pytest.approx(1.5)
+    assert reply.confidence.tail == pytest.approx(1.5)

@@ -82,6 +82,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     code = code.replace('koi pond")', 'koi pond", model="builtin", size="small")').replace(
         "(1600, 1200)", "(64, 48)"
     )
+    code = code.replace('autumn")', 'autumn", model="builtin")')
     code = code.replace("gallery/garden", str(ROOT / "gallery" / "garden"))
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

@@ -8,7 +8,19 @@ import pytest
 from servers import Server, answer, dropped, failure, recorded, serving
 
 from voxgen.ask import models
-from voxgen.ask.models import BUILTIN, PRESETS, Model, Price, Usage, choose, cost, custom, near, rows
+from voxgen.ask.models import (
+    BUILTIN,
+    PRESETS,
+    Model,
+    Price,
+    Usage,
+    affordable,
+    choose,
+    cost,
+    custom,
+    near,
+    rows,
+)
 from voxgen.errors import ModelError, UsageError
 
 KEY = "sk-test-0123456789abcdef"
@@ -323,3 +335,68 @@ def test_near_names_are_found_by_either_half() -> None:
     assert near("lama3.3", names) == ["llama3.3"]
     assert near("maverik", ["some-organisation-with-a-long-name/maverick"])
     assert near("zzz", names) == []
+
+
+def test_the_launch_prices_of_qwen3_max_preview_stand_beside_todays() -> None:
+    model = choose("qwen3-max-preview", None, {"DASHSCOPE_API_KEY": KEY}).model
+    assert (model.window, model.output, model.context) == (258_048, 32_768, 262_144)
+    assert [(p.upto, p.input, p.output) for p in model.launch_prices] == [
+        (32_000, 0.861, 3.441),
+        (128_000, 1.434, 5.735),
+        (252_000, 2.151, 8.602),
+    ]
+    assert [(p.upto, p.input, p.output) for p in model.prices] == [
+        (32_000, 1.2, 6),
+        (128_000, 2.4, 12),
+        (float("inf"), 3, 15),
+    ]
+    (row,) = (row for row in rows({}, probe=False) if row["name"] == "dashscope/qwen3-max-preview")
+    assert [tier["input"] for tier in row["launch_price"]] == [0.861, 1.434, 2.151]
+    assert row["context"] == 262_144
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dollars"), [(32_000, 0.0384 + 0.006), (32_001, 0.0768 + 0.012), (200_000, 0.6 + 0.015)]
+)
+def test_the_tier_is_that_of_the_prompt(tokens: int, dollars: float) -> None:
+    model = choose("qwen3-max-preview", None, {"DASHSCOPE_API_KEY": KEY}).model
+    assert cost(Usage(tokens, 0, 1000), model)[0] == pytest.approx(dollars, rel=1e-4)
+
+
+def test_every_alias_of_the_documentation_is_understood() -> None:
+    environ = {variable: KEY for model in models.HOSTED for variable in model.keys}
+    for alias, provider in (
+        ("qwen", "dashscope"),
+        ("claude", "anthropic"),
+        ("gpt", "openai"),
+        ("gemini", "gemini"),
+    ):
+        assert choose(alias, None, environ).model.provider == provider
+    with pytest.raises(ModelError, match="no local model server"):
+        choose("local", None, environ)
+
+
+def test_models_of_this_machine_are_free_and_hosted_ones_never() -> None:
+    assert all(not model.free and model.needs_key for model in models.HOSTED + models.MORE)
+    assert {model.provider for model in PRESETS if model.free} == {"ollama", "llamacpp", "vllm", "lmstudio"}
+    assert BUILTIN.free
+
+
+def test_a_mark_for_the_cache_pays_for_claude_behind_a_router_only() -> None:
+    assert choose("openrouter/anthropic/claude-9", None, {"OPENROUTER_API_KEY": KEY}).model.marks_cache
+    assert not any(model.marks_cache for model in PRESETS)
+
+
+def test_money_buys_tokens_of_the_tier_or_is_refused() -> None:
+    tiers = (Price(1.0, 10.0, upto=1000), Price(2.0, 20.0))
+    model = replace(PRESETS[0], prices=tiers)
+    short, long = [{"content": "x" * 400}], [{"content": "x" * 8000}]
+    assert affordable(short, model, 0.1) == pytest.approx(9990, abs=1)
+    assert affordable(long, model, 0.1) == pytest.approx(4800, abs=1)
+    with pytest.raises(UsageError, match=r"too little .* takes ≈ \$0\.090"):
+        affordable(short, model, 0.01)
+    assert affordable(short, model, 0.01, 1500) == pytest.approx(990, abs=1)
+    assert affordable(short, BUILTIN, 0.0) is None
+    for nonsense in (float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="no amount of money"):
+            affordable(short, model, nonsense)

@@ -10,7 +10,7 @@ from string import Template
 
 import pytest
 
-from voxgen.ask.prompts import parse_size, repair, scene_messages, sha, text
+from voxgen.ask.prompts import edit_messages, parse_size, repair, scene_messages, sha, text, text_of
 from voxgen.errors import FileError, UsageError
 from voxgen.language.builder import build
 from voxgen.language.document import COMMON, STEPS
@@ -149,6 +149,38 @@ def test_sha_is_that_of_the_file_and_tells_templates_apart() -> None:
 
 def test_a_reply_without_a_scene_is_answered_with_the_reason() -> None:
     assert "the scene is empty, $5" in repair("the scene is empty, $5")
+
+
+def test_the_numbers_and_the_losses_stand_in_the_question_and_nothing_is_left_open() -> None:
+    asked = repair(
+        "3 of 5 steps could not be drawn", ["size [8, 8, 8]", "69 voxels"], ["$.build[2]: no", "$x"]
+    )
+    assert "What came of it: size [8, 8, 8], 69 voxels." in asked
+    assert "- $.build[2]: no\n- $x\n" in asked
+    assert "\n\n\n" not in asked
+    assert "What came of it" not in repair("no scene")
+    assert "could not be used:\n" not in repair("no scene")
+
+
+def test_an_edit_is_asked_for_with_the_same_rules_and_the_wish_last() -> None:
+    rules, asked = edit_messages('{"build": []} $5 ${document}', "make it $10 autumn")
+    assert rules == scene_messages("a pond")[0]
+    assert asked["content"].endswith("# Change\nmake it $10 autumn")
+    assert '{"build": []} $5 ${document}' in asked["content"]
+    with pytest.raises(UsageError, match="nothing is said to change"):
+        edit_messages("{}", " \n")
+
+
+def test_the_example_of_an_edit_is_what_the_program_reads() -> None:
+    asked = edit_messages("{}", "x")[1]["content"]
+    for key in ("palette", "parts", "let", "functions", "textures", "light", "size", "view", "build", "add"):
+        assert f'"{key}"' in asked
+    for number in ('"12"', '"20-24":null', '"+41"'):
+        assert number in asked
+
+
+def test_going_on_is_asked_for_in_so_many_words() -> None:
+    assert "exactly where it stopped" in text_of("continue")
 
 
 def test_a_missing_template_is_one_clear_line() -> None:

@@ -583,3 +583,23 @@ def test_what_is_in_sight_does_not_depend_on_how_many_faces_are_asked_at_once(
     assert len(stage.faces) > 500
     assert np.array_equal(stage.visible(2), whole)
     stage.close()
+
+
+@needs_driver
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_drawing_again_takes_no_more_memory() -> None:
+    from voxgen.picture import screen
+
+    def held() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    frame = screen.Screen(1024, 512)  # 8 MB a picture
+    corners = np.array([[[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]])
+    actor = screen.paint(screen.quads(corners, np.zeros((1, 4, 2))), "", "vec4(at, 0.0, 1.0)", {})
+    for _ in range(3):
+        frame.shoot([actor])
+    before = held()
+    for _ in range(8):
+        frame.shoot([actor])
+    frame.close()
+    assert held() - before < 24 << 20

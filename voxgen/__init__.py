@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from voxgen.film import animate
     from voxgen.language.builder import build
     from voxgen.language.reader import read
-    from voxgen.maker import make
+    from voxgen.maker import edit, make
     from voxgen.picture.renderer import draw as render
     from voxgen.picture.window import to_pyvista
     from voxgen.scene import Light, Material, Repair, Scene, View, VoxelGrid
@@ -33,6 +33,7 @@ _HOMES = {
     "VoxgenError": "voxgen.errors",
     "animate": "voxgen.film",
     "build": "voxgen.language.builder",
+    "edit": "voxgen.maker",
     "load": "voxgen.files",
     "make": "voxgen.maker",
     "read": "voxgen.language.reader",
@@ -56,6 +57,7 @@ __all__ = [
     "VoxgenError",
     "animate",
     "build",
+    "edit",
     "load",
     "make",
     "read",

@@ -107,6 +107,24 @@ Background = Annotated[
 Views = Annotated[
     int | None, typer.Option(metavar="N", help="A labelled sheet of 4 to 12 views instead of one.")
 ]
+Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", help="Of a moving picture: 60 if not given.")
+]
+Rate = Annotated[float, typer.Option("--fps", metavar="N", help="Frames a second of a moving picture.")]
+NoPreview = Annotated[
+    bool, typer.Option("--no-preview", help="Do not show the picture in the terminal as well.")
+]
+Spin = Annotated[
+    Path | None,
+    typer.Option("--spin", metavar="OUT", help="A turn around it, as .webp, .gif, .apng or .mp4."),
+]
+BuildUp = Annotated[
+    Path | None,
+    typer.Option("--buildup", metavar="OUT", help="Its steps appear in the order they were written."),
+]
+Daylight = Annotated[
+    Path | None, typer.Option("--daylight", metavar="OUT", help="A day from sunrise to night.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="End with exit code 4 if anything had to be repaired.")
 ]
@@ -127,6 +145,12 @@ LimitList = Annotated[
         "--limit", metavar="NAME=N", help="side, cells, steps, step_seconds or total_seconds of a scene."
     ),
 ]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", metavar="USD", help="Refuse to send what may cost more.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, although the reply is in the cache.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show the scene in the terminal while it is written.")]
+NoPicture = Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")]
 Seed = Annotated[int | None, typer.Option(help="Another number, another scene; models are told it too.")]
 
 
@@ -147,7 +171,14 @@ def make(
     seed: Seed = None,
     model: ModelName = None,
     base_url: BaseUrl = None,
-    no_picture: Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")] = False,
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="N", help="Ask for N scenes at once and keep the best.")
+    ] = 1,
+    max_cost: MaxCost = None,
+    fresh: Fresh = False,
+    watch: Watch = False,
+    no_picture: NoPicture = False,
+    no_preview: NoPreview = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -162,18 +193,20 @@ def make(
     say = _speaker(quiet)
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(picture)
-    if as_json and str(output) == "-":
-        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
+    _check_output(output, as_json)
     if not no_picture:
         _check_look(look, pixels, views)  # before a model is paid
         look["renderer"] = _choose(renderer, say)
-    with _progress(quiet) as (on_text, on_reasoning):
+    with _progress(quiet, watch) as (on_text, on_reasoning):
         scene = maker.make(
             _stdin_text() if prompt == "-" else _printable(prompt),
             model=model,
             base_url=base_url,
             size=size,
             seed=seed,
+            samples=samples,
+            max_cost=max_cost,
+            fresh=fresh,
             stem=_stem(output, prompt),
             limits=_limits(limit),
             tell=say,
@@ -181,39 +214,150 @@ def make(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    _tell_repairs(scene, scene.title, say)
-    target = None
-    if not no_picture:
-        beside = Path(scene.origin["files"][-1]).with_suffix(".png")
-        target = output if output is not None and (str(output) == "-" or output.suffix) else beside
-        _draw(scene, target, pixels, look, views, quiet)
-    _report(_about(scene, target), str(target) == "-", as_json)
-    _strictly(strict, _repaired(scene))
+    drawn = None if no_picture else (pixels, look, views, not no_preview)
+    _present(scene, scene.origin, drawn, output, strict, as_json, quiet)
 
 
 @app.command()
-def render(
-    sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
+def edit(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
+    prompt: Annotated[str, typer.Argument(metavar="CHANGE", help="What to change, in a sentence.")],
     output: Out = None,
-    size: Picture = "1280x960",
+    picture: Picture = "1280x960",
     view: View = None,
     light: Light = None,
     quality: Quality = "good",
     style: Style = "clean",
     background: Background = None,
-    views: Views = None,
-    show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
     renderer: Renderer = "auto",
+    model: ModelName = None,
+    base_url: BaseUrl = None,
+    max_cost: MaxCost = None,
+    fresh: Fresh = False,
+    no_picture: NoPicture = False,
+    no_preview: NoPreview = False,
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print exactly what would be sent, and send nothing.")
+    ] = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Draw saved scenes, raw replies or foreign builds, however broken."""
+    """Change a scene by a sentence; the new version stands beside the old one."""
+    from voxgen import maker
+    from voxgen.ask import prompts
+
+    if print_only:
+        messages = maker.edit_prompt(_load(source, limit), _printable(prompt))
+        typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
+        return
     say = _speaker(quiet)
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
+    pixels = _pixels(picture)
+    _check_output(output, as_json)
+    if not no_picture:
+        _check_look(look, pixels, None)
+        look["renderer"] = _choose(renderer, say)
+    named = output is not None and str(output) != "-"
+    with _progress(quiet, built=False) as (on_text, on_reasoning):
+        scene = maker.edit(
+            _load(source, limit) if str(source) == "-" else source,
+            _printable(prompt),
+            model=model,
+            base_url=base_url,
+            max_cost=max_cost,
+            fresh=fresh,
+            stem=_stem(output, source.name.split(".")[0]) if named else None,
+            limits=_limits(limit),
+            tell=say,
+            on_text=on_text,
+            on_reasoning=on_reasoning,
+            debug=_speaker(False) if debug else None,
+        )
+    drawn = None if no_picture else (pixels, look, None, not no_preview)
+    _present(scene, scene.origin["edits"][-1], drawn, output, strict, as_json, quiet)
+
+
+@app.command()
+def undo(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene that voxgen edit made.")],
+    limit: LimitList = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Go back to the version before the last edit: its file, made again if it is gone."""
+    from voxgen import maker
+
+    path, written = maker.undo(source, _limits(limit))
+    _speaker(quiet)(f"{path}: {'made again' if written else 'still there'}")
+    typer.echo(json.dumps({"scene": str(path), "written": written}) if as_json else path)
+
+
+@app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the replies that are kept.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Say how many replies are kept so that nothing is paid twice, and where."""
+    from voxgen.ask import cache as kept
+
+    replies, size = kept.usage()
+    if clear:
+        replies = kept.clear()
+    done = {"folder": str(kept.folder()), "replies": replies, "bytes": size, "cleared": clear}
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
+        what = f"{replies:,} repl{'ies' if replies != 1 else 'y'}, {size / 1e6:.1f} MB"
+        typer.echo(f"{done['folder']}: {'deleted ' if clear else ''}{what}")
+
+
+@app.command()
+def render(
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
+    output: Out = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Width and height in pixels: 1280x960 if not given, 640x480 if it moves."),
+    ] = None,
+    view: View = None,
+    light: Light = None,
+    quality: Annotated[
+        str | None, typer.Option(help="draft, good or best: good if not given, draft if it moves.")
+    ] = None,
+    style: Style = "clean",
+    background: Background = None,
+    views: Views = None,
+    show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
+    spin: Spin = None,
+    buildup: BuildUp = None,
+    daylight: Daylight = None,
+    frames: Frames = None,
+    fps: Rate = 15.0,
+    renderer: Renderer = "auto",
+    no_preview: NoPreview = False,
+    limit: LimitList = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw saved scenes, raw replies or foreign builds, however broken, standing still or moving."""
+    say = _speaker(quiet)
+    moving = {"spin": spin, "buildup": buildup, "daylight": daylight}
+    moving = {kind: path for kind, path in moving.items() if path is not None}
+    size = size or ("640x480" if moving else "1280x960")
+    quality = quality or ("draft" if moving else "good")
+    look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(size)
+    if moving:
+        lone = {"--show": show, "-o": output is not None, "--views": views is not None}
+        _check_moving(moving, sources, [name for name, given in lone.items() if given], light)
+        _check_film(moving, pixels, frames, fps)
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     _check_look(look, pixels, views)
@@ -227,8 +371,14 @@ def render(
         if show:
             _show(scene, look, quiet)
             return _repaired(scene)
+        if moving:
+            for kind, path in moving.items():
+                _film(scene, kind, path, pixels, look, frames, fps, quiet)
+            _report({**_about(scene, None, source), "moving": moving}, False, as_json)
+            return _repaired(scene)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, look, views, quiet or len(sources) > 1)
+        alone = len(sources) == 1
+        _draw(scene, target, pixels, look, views, alone and not no_preview, quiet or not alone)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
@@ -309,7 +459,7 @@ def export(
         return
     if target.suffix.lower() == ".png":
         look = {"renderer": _choose(renderer, say)}
-        _draw(scene, target, (1280, 960), look, None, quiet)
+        _draw(scene, target, (1280, 960), look, None, False, quiet)
     else:
         files.save(scene, target)
     typer.echo(target)
@@ -456,6 +606,11 @@ def _load(source: Path, limit: list[str] | None) -> Scene:
 # --------------------------------------------------------------------------- doing and telling
 
 
+def _check_output(output: Path | None, as_json: bool) -> None:
+    if as_json and str(output) == "-":
+        raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
+
+
 def _choose(renderer: str, say: Callable[[str], None]) -> str:
     """Return what will draw, gl or soft; say in one line where it could be better."""
     from voxgen.picture import renderer as renderers
@@ -482,7 +637,13 @@ def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
 
 
 def _draw(
-    scene: Scene, target: Path, size: tuple[int, int], look: Look, views: int | None, quiet: bool
+    scene: Scene,
+    target: Path,
+    size: tuple[int, int],
+    look: Look,
+    views: int | None,
+    preview: bool,
+    quiet: bool,
 ) -> None:
     from voxgen import files
     from voxgen.files import png
@@ -500,6 +661,54 @@ def _draw(
         sys.stdout.buffer.flush()
     else:
         files.write_bytes(target, data)
+    if preview and not quiet and sys.stdout.isatty():
+        from voxgen import preview as previews
+
+        previews.show(image, sys.stderr)
+
+
+def _check_moving(moving: dict[str, Path], sources: list[Path], others: list[str], light: str | None) -> None:
+    """Refuse what does not go together with moving pictures."""
+    for name in others:
+        raise UsageError(f"{name} and --{next(iter(moving))} at once", "run voxgen twice")
+    if light is not None and "daylight" in moving:
+        raise UsageError("--light and --daylight at once", "a day has lights of its own")
+    if len(sources) > 1:
+        raise UsageError("one moving picture for several scenes", "run voxgen once for each")
+    if len(set(moving.values())) < len(moving):
+        raise UsageError("two moving pictures in one file", "give each a name of its own")
+
+
+def _check_film(moving: dict[str, Path], size: tuple[int, int], frames: int | None, fps: float) -> None:
+    """Refuse moving pictures that cannot be drawn or written, before anything is read."""
+    from voxgen.files import motion
+    from voxgen.picture import animation
+
+    for kind, path in moving.items():
+        animation.check(kind, animation.FRAMES if frames is None else frames, size)
+        motion.check(path, fps)
+
+
+def _film(
+    scene: Scene,
+    kind: str,
+    path: Path,
+    size: tuple[int, int],
+    look: Look,
+    frames: int | None,
+    fps: float,
+    quiet: bool,
+) -> None:
+    from voxgen import film
+    from voxgen.files import motion
+    from voxgen.picture import animation
+
+    count = animation.FRAMES if frames is None else frames
+    with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
+        pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
+    hidden = quiet or not sys.stderr.isatty()
+    with typer.progressbar(pictures, count, label=kind, file=sys.stderr, hidden=hidden) as bar:
+        motion.write(path, bar, count, fps)
 
 
 def _show(scene: Scene, look: Look, quiet: bool) -> None:
@@ -509,6 +718,48 @@ def _show(scene: Scene, look: Look, quiet: bool) -> None:
     with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
         plotter = window.set_up(scene, light=look["light"], view=look["view"], quality=look["quality"])
     plotter.show()
+
+
+def _present(
+    scene: Scene,
+    paid: dict[str, Any],
+    drawn: tuple[tuple[int, int], Look, int | None, bool] | None,
+    output: Path | None,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Tell what a new scene is, draw it if it is to be `drawn`, and end with what was `paid` for it.
+
+    drawn: pixels, look and number of views of its picture, and whether the terminal shows it too.
+    """
+    say = _speaker(quiet)
+    with _billed(paid, say):
+        _tell_repairs(scene, scene.title, say)
+        target = None if drawn is None else _beside(scene, output)
+        if drawn is not None and target is not None:
+            _draw(scene, target, *drawn, quiet)
+        _report(_about(scene, target), str(target) == "-", as_json)
+    _strictly(strict, _repaired(scene))
+
+
+def _beside(scene: Scene, output: Path | None) -> Path:
+    """Return where the picture of a new scene goes: as told, else beside its JSON."""
+    if output is not None and (str(output) == "-" or output.suffix):
+        return output
+    return Path(scene.origin["files"][-1]).with_suffix(".png")
+
+
+@contextmanager
+def _billed(origin: dict[str, Any], say: Callable[[str], None]) -> Iterator[None]:
+    """End what is done with a scene by what it cost."""
+    from voxgen.conversation import bill
+
+    try:
+        yield
+    finally:
+        if line := bill(origin):
+            say(line)
 
 
 def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> dict[str, Any]:
@@ -533,10 +784,10 @@ def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
     """Print a result on stdout: one line of JSON, or the paths that were written."""
     _clear_line()
     if as_json:
-        typer.echo(json.dumps(done, ensure_ascii=False))
+        typer.echo(json.dumps(done, ensure_ascii=False, default=str))
     elif not silent:
         made = done["origin"].get("files", []) if done["source"] is None else []
-        for path in filter(None, [*made, done["picture"]]):
+        for path in filter(None, [*made, done["picture"], *done.get("moving", {}).values()]):
             typer.echo(path)
 
 
@@ -633,17 +884,20 @@ def _busy(what: str, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[str], None] | None, Callable[[str], None] | None]]:
-    """Show a live line about the reply on a terminal: seconds, tokens, title, parts and steps so far."""
+def _progress(
+    quiet: bool, watch: bool = False, built: bool = True
+) -> Iterator[tuple[Callable[[str], None] | None, Callable[[str], None] | None]]:
+    """Show a live line about the reply on a terminal, and with `watch` the scene so far."""
     if quiet or not sys.stderr.isatty():
         yield None, None
         return
     from voxgen.progress import Line
 
-    line = Line(sys.stderr)
+    line = Line(sys.stderr, watch, built)
     try:
         yield line.on_text, line.on_reasoning
     finally:
+        line.close()
         _clear_line()
 
 

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
@@ -32,34 +32,22 @@ from voxgen.ask.faults import (
     step_down,
     worded,
 )
-from voxgen.ask.models import Model, Usage, host, is_loopback, near
-from voxgen.ask.stream import Answer, Listener, read_body
+from voxgen.ask.models import Model, estimated, host, is_loopback, near, tokens_in
+from voxgen.ask.stream import Answer, Doubt, Listener, Reply, read_body
 from voxgen.errors import ModelError
 
-__all__ = ["Reply", "ask", "list_models"]
+__all__ = ["ask", "list_models"]
 
 CHAT = "/chat/completions"
 MAX_REPLY = 64 << 20  # bytes on the wire
 MAX_ERROR = 64 << 10  # bytes read of an error page
 MAX_LIST = 4 << 20  # bytes read of a list of models
-MAX_STEPS = 6  # refused fields in one request
+MAX_STEPS = 8  # refused fields in one request
+LONG = ("messages", "response_format")  # fields that no trace shows
 CONNECT, WRITE = 10.0, 30.0  # seconds
 
 # (endpoint, model) → refusals heard, replayed on the next body
 _LEARNT: dict[tuple[str, str], list[str]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a model answered; `partial` is empty, or says why `text` is only a part of it."""
-
-    text: str
-    reasoning: str
-    finish: str  # "stop", "length", "filter" or "cut"
-    usage: Usage
-    model: str  # as the server names it
-    seconds: float
-    partial: str = ""
 
 
 def ask(
@@ -73,6 +61,8 @@ def ask(
     max_tokens: int | None = None,
     temperature: float | None = None,
     seed: int | None = None,
+    schema: dict[str, Any] | None = None,
+    hopeless: Doubt | None = None,
     timeout: float = 1800.0,
     silence: float = 180.0,
     retries: int = 2,
@@ -84,13 +74,15 @@ def ask(
     Times are seconds: `timeout` for all of it (looked at whenever bytes arrive), `silence` between two of
     them. Before the first visible text a failure that may pass is retried; a field the endpoint refuses is
     left out and remembered. After it what has arrived is returned, with `partial` saying what is missing.
-    `key_source` names the variable the key came from; `debug` gets one line an event, never a key.
-    Raises ModelError.
+    `schema` is a JSON schema for the reply, sent where `model` profits from one. With `hopeless` the endpoint
+    is asked how sure the model is of each token; it is told the confidence of the last group of them, and
+    where it says yes the reply ends there. `key_source` names the variable the key came from; `debug` gets
+    one line an event, never a key. Raises ModelError.
     """
     key = _checked(messages, model, key, key_source)
-    body = _body(messages, model, max_tokens, temperature, seed)
-    learnt = _LEARNT.setdefault((model.base_url, model.name), [])
-    for refusal in learnt:
+    body = _body(messages, model, max_tokens, temperature, seed, schema, hopeless is not None)
+    heard = list(_LEARNT.get((model.base_url, model.name), ()))  # own copy: samples are asked for at once
+    for refusal in heard:
         step_down(body, refusal)
 
     def trace(line: str) -> None:
@@ -101,16 +93,17 @@ def ask(
     limits = _Limits(start + timeout, timeout, silence)
     with _client(model.base_url) as client:
         while True:
-            answer = Answer(on_text, on_reasoning)
+            answer = Answer(on_text, on_reasoning, key=key, hopeless=hopeless)
             fault = _listen(client, model, body, key, limits, answer, trace)
             if fault is None or answer.visible:
-                reply = _reply(answer, fault, model, key, time.monotonic() - start)
+                reply = _reply(answer, fault, model, key, messages, time.monotonic() - start)
                 trace(f"{reply.finish}: {len(reply.text):,} characters in {reply.seconds:.1f} s")
                 return reply
             if steps < MAX_STEPS and fault.status in STEP and (change := step_down(body, fault.said)):
                 trace(f"asking again: {change}")
-                if len(learnt) < MAX_STEPS:
-                    learnt.append(fault.said)
+                if len(heard) < MAX_STEPS:
+                    heard.append(fault.said)
+                    _LEARNT[model.base_url, model.name] = heard
                 steps += 1
                 continue
             tries += 1
@@ -159,7 +152,7 @@ def _checked(messages: list[dict[str, str]], model: Model, key: str | None, key_
     if key and url.scheme != "https" and not is_loopback(str(url)):
         hint = "use an https:// base URL, or unset the key if the server needs none"
         raise ModelError(f"the key{source} would go to {host(str(url))} unencrypted and is not sent", hint)
-    tokens = sum(len(message["content"].encode("utf-8", "replace")) for message in messages) // 4
+    tokens = tokens_in(messages)
     if model.window and tokens > model.window:
         said = f"about {tokens:,} tokens, of {model.window:,}"
         raise model_error(Fault("context", said), model, key, key_source)
@@ -172,16 +165,41 @@ def _body(
     max_tokens: int | None,
     temperature: float | None,
     seed: int | None,
+    schema: dict[str, Any] | None,
+    logprobs: bool,
 ) -> dict[str, Any]:
     """Return the request: always a stream, and no field that was not asked for."""
-    body: dict[str, Any] = {"model": model.name, "messages": messages, "stream": True}
+    body: dict[str, Any] = {"model": model.name, "messages": messages, "stream": True, **model.extra}
+    if model.marks_cache:
+        body["messages"] = _marked(messages)
     if model.usage_option:
         body["stream_options"] = {"include_usage": True}
     limit = max_tokens or model.limit
     if limit:
-        body[model.limit_field] = min(limit, model.output or limit)
-    optional = {"temperature": temperature, "seed": seed}
+        body[model.limit_field] = _fitting(limit, messages, model)
+    optional: dict[str, Any] = {"temperature": temperature, "seed": seed}
+    if schema and model.schema:
+        optional["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "scene", "strict": True, "schema": schema},
+        }
+    if logprobs and model.logprobs:
+        body |= {"logprobs": True, "top_logprobs": model.logprobs}
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _fitting(limit: int, messages: list[dict[str, str]], model: Model) -> int:
+    """Return how many tokens may be written: within the model's limit, and its window with the prompt."""
+    limit = min(limit, model.output or limit)
+    left = (model.context or limit) - tokens_in(messages) if model.context else limit
+    return max(1, min(limit, left))
+
+
+def _marked(messages: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Mark the end of the system prompt for a provider that caches only what is marked."""
+    first, *rest = messages
+    part = {"type": "text", "text": first["content"], "cache_control": {"type": "ephemeral"}}
+    return [{**first, "content": [part]}, *rest]
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -214,7 +232,7 @@ def _listen(
     trace: Listener,
 ) -> Fault | None:
     """Ask once, let `answer` gather what comes, and return what went wrong."""
-    fields = " ".join(f"{name}={value}" for name, value in body.items() if name != "messages")
+    fields = " ".join(f"{name}={value}" for name, value in body.items() if name not in LONG)
     trace(f"POST {place(model.base_url + CHAT)} {fields} authorization={'Bearer ***' if key else 'none'}")
     longest = max(0.001, min(limits.silence, limits.deadline - time.monotonic()))
     timeout = httpx.Timeout(connect=min(CONNECT, longest), write=WRITE, pool=CONNECT, read=longest)
@@ -228,6 +246,8 @@ def _listen(
         fault = answer.verdict()
     except Fault as caught:
         fault = caught
+        if answer.visible:
+            answer.flush()
     if fault:
         trace(f"{fault.kind} {fault.status or ''}: {fault.said}")
     return fault
@@ -293,6 +313,8 @@ def _network(error: httpx.HTTPError, request: httpx.Request) -> Fault:
         return Fault("refused")
     if isinstance(error, httpx.ConnectTimeout):
         return Fault("silence", duration(timeout["connect"]), retry=True)
+    if isinstance(error, httpx.WriteTimeout):
+        return Fault("deaf", duration(timeout["write"]), retry=True)
     if isinstance(error, httpx.TimeoutException):
         return Fault("silence", duration(timeout["read"]))
     return Fault("cut", said, retry=isinstance(error, httpx.TransportError))
@@ -305,15 +327,25 @@ def _proxied(url: httpx.URL) -> bool:
     return through and not is_loopback(str(url)) and not proxy_bypass(url.host)
 
 
-def _reply(answer: Answer, fault: Fault | None, model: Model, key: str | None, seconds: float) -> Reply:
+def _reply(
+    answer: Answer,
+    fault: Fault | None,
+    model: Model,
+    key: str | None,
+    messages: list[dict[str, str]],
+    seconds: float,
+) -> Reply:
     text, reasoning = "".join(answer.text), "".join(answer.reasoning)
     partial = "the model answered in its reasoning only" if answer.aloud else ""
     if fault:
         advice = f"; {model.advice[fault.kind]}" if fault.kind in model.advice else ""
-        partial = f"cut off after {len(text):,} characters: {worded(fault, model, key)}{advice}"
-    finish = "stop" if not fault else fault.kind if fault.kind in ("length", "filter") else "cut"
+        partial = f"cut off, {worded(fault, model, key)}{advice}"
+    finish = "stop" if not fault else fault.kind if fault.kind in ("length", "filter", "unsure") else "cut"
     name = clean(answer.model or model.name, key)
-    return Reply(text, reasoning, finish, answer.usage, name, seconds, partial)
+    usage = answer.usage
+    if not (usage.input or usage.output):  # a cut stream never gets to its counts
+        usage = estimated(messages, text, reasoning)
+    return Reply(text, reasoning, finish, usage, name, seconds, partial, answer.confidence)
 
 
 def _error(fault: Fault, model: Model, key: str | None, key_source: str, tries: int) -> ModelError:

@@ -37,6 +37,7 @@ __all__ = [
 
 MAX_SAID = 300  # characters shown of what a server said
 MAX_WAIT = 60.0  # seconds a server may ask us to wait
+PAGE = re.compile(r"^\s*<|<(!doctype|html|head|body|title|h1)\b", re.IGNORECASE)
 TEXTS = ("text", "thinking", "summary", "content")
 
 
@@ -61,6 +62,7 @@ WORDS = {  # kind → what happened, what to do next
     "missing": ("{host} has no model {name}: {said}", "voxgen models lists some; name one with --model"),
     "path": ("{host} has no chat completions at this address: {said}", "check the base URL: most end in /v1"),
     "web": ("{host} answered with a web page, not a model: {said}", "check the base URL: most end in /v1"),
+    "garbled": ("{host} sent JSON that cannot be read: {said}", f"try again, {OTHER}"),
     "redirect": ("{host} redirects to {said}, which is not followed", "if it is right, make it the base URL"),
     "request": ("{host} did not accept the request: {said}", "--debug shows what was sent"),
     "context": ("the prompt is too long for {name}: {said}", f"shorten it, {OTHER}"),
@@ -71,7 +73,9 @@ WORDS = {  # kind → what happened, what to do next
     "refused": ("nothing answers at {host}", "check the base URL, and that the server is running"),
     "tls": ("no safe connection to {host}: {said}", "SSL_CERT_FILE can name a proxy's certificate"),
     "proxy": ("the proxy does not reach {host}: {said}", "check HTTPS_PROXY, ALL_PROXY and NO_PROXY"),
+    "deaf": ("{host} took in nothing of the request for {said}", f"try again, {OTHER}"),
     "silence": ("{host} sent nothing for {said}", f"try again, {OTHER}"),
+    "unsure": ("{name} was less sure of it than of the other samples{said}", "ask for fewer samples"),
     "late": ("{host} took longer than {said}", f"allow more time, {OTHER}"),
     "cut": ("the connection to {host} broke: {said}", "try again"),
     "size": ("{host} sent more than {said}", "name another model with --model"),
@@ -124,7 +128,7 @@ def described(body: bytes | str | dict[str, Any]) -> tuple[str, str]:
     value: Any = body if isinstance(body, dict) else decoded(body)
     if value is None:
         raw = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body)
-        if "<" in raw[:200]:
+        if PAGE.search(raw[:2000]):
             title = re.search(r"<(title|h1)[^>]*>([^<]{1,300})", raw, re.IGNORECASE)
             return html.unescape(title[2]).strip() if title else "a web page", ""
         return raw.strip(), ""
@@ -164,11 +168,32 @@ LADDER = (
     ("temperature", r"temperature"),
     ("seed", r"\bseed\b"),
     ("stream", r"\bstream(ing)?\b.*(not|n't|un)\W*(support|allow|available)"),
+    ("enable_thinking", r"enable_thinking"),
+    ("chat_template_kwargs", r"chat_template_kwargs"),
+    ("thinking", r"\bthinking\b"),
+    ("reasoning_effort", r"reasoning.?effort"),
+    ("reasoning", r"\breasoning\b"),
+    ("usage", r"\busage\b"),
 )
+FORMAT = r"response_format|json_schema|json_object|structured output|schema|grammar"
+LOGPROBS = r"log_?probs"
+MARKS = r"cache_control|content.{0,60}(string|str\b)"
 
 
 def step_down(body: dict[str, Any], said: str) -> str:
     """Weaken in place the one field that a refusal names; return what was changed, "" if nothing can be."""
+    for step in (_lower_limit, _plainer_format, _fewer_logprobs, _without_marks):
+        if change := step(body, said):
+            return change
+    for field, pattern in LADDER:
+        if field in body and re.search(pattern, said, re.IGNORECASE):
+            del body[field]
+            return f"no {field}"
+    return ""
+
+
+def _lower_limit(body: dict[str, Any], said: str) -> str:
+    """Send the limit of tokens under its other name, lower, or not at all."""
     for field, other in (("max_completion_tokens", "max_tokens"), ("max_tokens", "max_completion_tokens")):
         if field in body and re.search(LIMIT, said, re.IGNORECASE):
             value = body.pop(field)
@@ -180,11 +205,39 @@ def step_down(body: dict[str, Any], said: str) -> str:
                 return f"no {field}"
             body[field] = max(allowed)
             return f"{field} {max(allowed)}"
-    for field, pattern in LADDER:
-        if field in body and re.search(pattern, said, re.IGNORECASE):
-            del body[field]
-            return f"no {field}"
     return ""
+
+
+def _plainer_format(body: dict[str, Any], said: str) -> str:
+    """Ask for any JSON object instead of a schema's, then for nothing but what the prompt says."""
+    if "response_format" not in body or not re.search(FORMAT, said, re.IGNORECASE):
+        return ""
+    if body["response_format"].get("type") == "json_object":
+        del body["response_format"]
+        return "no response_format"
+    body["response_format"] = {"type": "json_object"}
+    return "any JSON object instead of the schema"
+
+
+def _fewer_logprobs(body: dict[str, Any], said: str) -> str:
+    """Ask for as many alternatives as are allowed, or for none."""
+    if "logprobs" not in body or not re.search(LOGPROBS, said, re.IGNORECASE):
+        return ""
+    allowed = [n for n in map(int, re.findall(r"\b\d{1,2}\b", said)) if 0 < n < body["top_logprobs"]]
+    if allowed:
+        body["top_logprobs"] = max(allowed)
+        return f"top_logprobs {max(allowed)}"
+    del body["logprobs"], body["top_logprobs"]
+    return "no logprobs"
+
+
+def _without_marks(body: dict[str, Any], said: str) -> str:
+    """Send messages as plain text, without a mark for the provider's cache."""
+    messages = body.get("messages") or []
+    if not any(isinstance(m["content"], list) for m in messages) or not re.search(MARKS, said, re.IGNORECASE):
+        return ""
+    body["messages"] = [{**message, "content": text_of(message["content"])} for message in messages]
+    return "no cache_control"
 
 
 def backoff(fault: Fault, tries: int, retries: int, deadline: float) -> float | None:
@@ -264,9 +317,12 @@ def text_of(value: object, depth: int = 4) -> str:
     return "".join(text_of(part, depth - 1) for part in value) if isinstance(value, list) and depth else ""
 
 
+_decode = json.JSONDecoder().decode  # spares a stream of thousands of events what json.loads asks each time
+
+
 def decoded(raw: str | bytes) -> Any:
     """Return the value of a JSON text, None if it is none."""
     try:
-        return json.loads(raw)
+        return _decode(raw) if isinstance(raw, str) else json.loads(raw)
     except (ValueError, RecursionError):
         return None

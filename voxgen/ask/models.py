@@ -7,9 +7,10 @@ providers' published lists in the month named by PRICED; a price a server sends 
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
@@ -19,20 +20,28 @@ from voxgen.errors import ModelError, UsageError
 
 __all__ = [
     "BUILTIN",
+    "CHARACTERS_A_TOKEN",
+    "EDIT_OUTPUT",
+    "USUAL_OUTPUT",
     "Choice",
     "Model",
     "Price",
     "Usage",
+    "affordable",
     "choose",
     "cost",
     "custom",
+    "estimated",
     "host",
     "is_loopback",
     "near",
     "rows",
+    "tokens_in",
 ]
 
 PRICED = "2026-11"
+CHARACTERS_A_TOKEN = 2.6  # of the scene language
+USUAL_OUTPUT, EDIT_OUTPUT = 9_000, 1_500  # tokens of a scene, of a change of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,17 @@ class Model:
     needs_key: bool = True
     window: int | None = None  # tokens it can read
     output: int | None = None  # tokens it can write
+    context: int | None = None  # tokens it can read and write together, where that is less than both
     prices: tuple[Price, ...] = ()  # by rising `upto`
+    launch_prices: tuple[Price, ...] = ()  # what it cost when it came out
+    free: bool = False  # runs on this machine, nobody sends a bill
     limit_field: str = "max_tokens"  # or max_completion_tokens
     limit: int | None = None  # sent where the server's own limit would cut a scene short
     usage_option: bool = True  # knows stream_options.include_usage
+    schema: str = ""  # profile of the JSON schema under which it writes a scene more surely, "" for none
+    logprobs: int = 0  # alternatives a token it tells the probability of
+    caches_marked: str = ""  # a pattern for names of models that cache only what is marked with cache_control
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False)  # fields sent as they are
     advice: Mapping[str, str] = field(default_factory=dict, compare=False)  # kind of failure → what to do
 
     @property
@@ -67,16 +83,29 @@ class Model:
         """The name a person types: provider/name."""
         return f"{self.provider}/{self.name}" if self.name not in ("", self.provider) else self.provider
 
+    @property
+    def marks_cache(self) -> bool:
+        """Whether a mark on the system prompt pays.
+
+        Without one nothing is cached; with one the first request pays a quarter more for the prompt, and
+        every other within minutes a tenth of it. Where a provider caches by itself a mark would only cost.
+        """
+        return bool(self.caches_marked and re.search(self.caches_marked, self.name))
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request: cached is part of input, reasoning of output; cost in USD, if it is sent."""
+    """Tokens of one request: cached is part of input, reasoning of output; cost in USD, if it is sent.
+
+    estimated: the server sent no counts, these are ours.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
     cost: float | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +118,7 @@ class Choice:
     why: str
 
 
-BUILTIN = Model("builtin", "builtin", "", needs_key=False)
+BUILTIN = Model("builtin", "builtin", "", needs_key=False, free=True)
 
 # Endpoints with the model each is asked for by default. The hosted ones stand in the order in which keys are
 # looked for.
@@ -98,10 +127,13 @@ _REGION = "such a key works in its own region only, here Singapore; the base URL
 HOSTED: tuple[Model, ...] = (
     Model(
         "dashscope", "qwen3.8-max", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        ("DASHSCOPE_API_KEY",), window=991_808, output=131_072, prices=(_QWEN,),
+        ("DASHSCOPE_API_KEY",), window=991_808, output=131_072, prices=(_QWEN,), logprobs=5,
         advice={"key": _REGION + "https://dashscope.aliyuncs.com/compatible-mode/v1"},
     ),
-    Model("openrouter", "qwen/qwen3-max", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)),
+    Model(
+        "openrouter", "qwen/qwen3-max", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",),
+        caches_marked=r"^anthropic/", extra={"usage": {"include": True}}, logprobs=20,
+    ),
     Model(
         "anthropic", "claude-opus-5-5", "https://api.anthropic.com/v1", ("ANTHROPIC_API_KEY",),
         window=1_000_000, output=128_000, prices=(Price(4, 20, 0.2),), limit=64_000,
@@ -118,7 +150,7 @@ HOSTED: tuple[Model, ...] = (
     ),
     Model(
         "deepseek", "deepseek-v4-pro", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",),
-        window=1_000_000, output=393_216, prices=(Price(1.32, 3.96, 0.044),), limit=65_536,
+        window=1_000_000, output=393_216, prices=(Price(1.32, 3.96, 0.044),), limit=65_536, logprobs=20,
     ),
     Model(
         "mistral", "mistral-large-4", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",),
@@ -138,16 +170,17 @@ HOSTED: tuple[Model, ...] = (
 _SHORT = "its context is short by default: start it with OLLAMA_CONTEXT_LENGTH=32768 ollama serve"
 LOCAL: tuple[Model, ...] = (
     Model(
-        "ollama", "", "http://localhost:11434/v1", needs_key=False,
+        "ollama", "", "http://localhost:11434/v1", needs_key=False, free=True, schema="portable",
         advice={"refused": "is Ollama running? start it with: ollama serve", "length": _SHORT,
                 "missing": "fetch the model with: ollama pull NAME"},
     ),
-    Model("llamacpp", "", "http://localhost:8080/v1", ("LLAMA_API_KEY",), needs_key=False,
+    Model("llamacpp", "", "http://localhost:8080/v1", ("LLAMA_API_KEY",), needs_key=False, free=True,
+          schema="bounded", logprobs=20,
           advice={"refused": "is it running? start it with: llama-server -m MODEL.gguf"}),
-    Model("vllm", "", "http://localhost:8000/v1", ("VLLM_API_KEY",), needs_key=False,
-          advice={"refused": "is it running? start it with: vllm serve MODEL"}),
-    Model("lmstudio", "", "http://localhost:1234/v1", ("LM_API_TOKEN",), needs_key=False,
-          advice={"refused": "is it running? start it with: lms server start"}),
+    Model("vllm", "", "http://localhost:8000/v1", ("VLLM_API_KEY",), needs_key=False, free=True,
+          logprobs=20, advice={"refused": "is it running? start it with: vllm serve MODEL"}),
+    Model("lmstudio", "", "http://localhost:1234/v1", ("LM_API_TOKEN",), needs_key=False, free=True,
+          schema="portable", advice={"refused": "is it running? start it with: lms server start"}),
 )  # fmt: skip
 
 
@@ -156,11 +189,18 @@ def _at(provider: str, name: str, window: int, output: int, *prices: Price) -> M
     return replace(base, name=name, window=window, output=output, prices=prices)
 
 
+# Qwen3-Max-Preview's own prices of September 2025, for prompts to 32K, 128K and 252K
+_LAUNCH = (
+    Price(0.861, 3.441, None, 32_000),
+    Price(1.434, 5.735, None, 128_000),
+    Price(2.151, 8.602, None, 252_000),
+)
 _QWEN3 = (Price(1.2, 6, 0.24, 32_000), Price(2.4, 12, 0.48, 128_000), Price(3, 15, 0.6))
 MORE: tuple[Model, ...] = (
     _at("dashscope", "qwen3.7-max", 991_808, 65_536, Price(2.5, 7.5, 0.5)),
     _at("dashscope", "qwen3-max", 258_048, 65_536, *_QWEN3),
-    _at("dashscope", "qwen3-max-preview", 258_048, 65_536, *_QWEN3),
+    replace(_at("dashscope", "qwen3-max-preview", 258_048, 32_768, *_QWEN3),
+            context=262_144, launch_prices=_LAUNCH),
     _at("dashscope", "qwen3.8-flash", 991_808, 131_072, Price(0.15, 0.47, 0.016)),
     _at("anthropic", "claude-fable-5-1", 1_000_000, 128_000, Price(10, 50, 0.25)),
     _at("anthropic", "claude-sonnet-5-5", 1_000_000, 128_000, Price(2, 10, 0.1)),
@@ -234,7 +274,7 @@ def custom(base_url: str, name: str = "") -> Model:
             return replace(model, base_url=url)
     if same:
         return replace(same[0], name=name or same[0].name, base_url=url, window=None, output=None, prices=())
-    return Model(parts.hostname or "", name, url, needs_key=False)
+    return Model(parts.hostname or "", name, url, needs_key=False, logprobs=20)
 
 
 def rows(environ: Mapping[str, str], probe: bool = True) -> list[dict[str, Any]]:
@@ -255,24 +295,75 @@ def rows(environ: Mapping[str, str], probe: bool = True) -> list[dict[str, Any]]
                 "found": bool(key) if model.needs_key else model.provider in answering,
                 "window": model.window,
                 "output": model.output,
+                "context": model.context or model.window,
                 "price": [_tier(price) for price in model.prices],
+                "launch_price": [_tier(price) for price in model.launch_prices],
                 "priced": PRICED if model.prices else None,
+                "schema": model.schema,
+                "logprobs": model.logprobs,
             }
         )
-    builtin = {"name": "builtin", "endpoint": None, "key_variable": None, "found": True}
-    return [*table, builtin | {"window": None, "output": None, "price": [], "priced": None}]
+    nothing = dict.fromkeys(table[0])
+    return [*table, nothing | {"name": "builtin", "found": True, "price": [], "launch_price": []}]
 
 
 def cost(usage: Usage, model: Model) -> tuple[float | None, bool]:
     """Return what a request cost in USD, and whether that is our estimate from the table; None if unknown."""
     if usage.cost is not None:
         return usage.cost, False
-    price = next((price for price in model.prices if usage.input <= price.upto), None)
+    if model.free:
+        return 0.0, False
+    price = _price(model, usage.input)
     if price is None or not (usage.input or usage.output):
         return None, False
     cached = price.input if price.cached is None else price.cached
     fresh = usage.input - usage.cached
     return (fresh * price.input + usage.cached * cached + usage.output * price.output) / 1e6, True
+
+
+def affordable(
+    messages: Iterable[Mapping[str, str]], model: Model, dollars: float, usual: int = USUAL_OUTPUT
+) -> int | None:
+    """Return how many tokens a model may write for so much money, its prompt paid; None without a bill.
+
+    usual: tokens that such a reply has. Raises UsageError where the price is not known or the money buys less
+    than half of them.
+    """
+    if model.free:
+        return None
+    if not math.isfinite(dollars):
+        raise UsageError("--max-cost is no amount of money", "USD, as in 0.25")
+    asked = tokens_in(messages)
+    price = _price(model, asked)
+    if price is None:
+        raise UsageError(
+            f"the price of {model.id} is not known, so --max-cost cannot be kept",
+            "leave it out, or name another model with --model",
+        )
+    left = int((dollars - asked * price.input / 1e6) * 1e6 / price.output)
+    if 2 * left < usual:
+        needed = (asked * price.input + usual * price.output) / 1e6
+        raise UsageError(
+            f"--max-cost: ${dollars:g} is too little for {model.id}, it takes ≈ ${needed:.3f}",
+            "allow more, or name another model with --model",
+        )
+    return left
+
+
+def tokens_in(messages: Iterable[Mapping[str, str]]) -> int:
+    """Return about how many tokens messages have."""
+    return sum(len(message["content"].encode("utf-8", "replace")) for message in messages) // 4
+
+
+def estimated(messages: Iterable[Mapping[str, str]], text: str, reasoning: str) -> Usage:
+    """Return about how many tokens were exchanged, for a server that does not count."""
+    thought = len(reasoning) // 4
+    written = int(len(text) / CHARACTERS_A_TOKEN) + thought
+    return Usage(input=tokens_in(messages), output=written, reasoning=thought, estimated=True)
+
+
+def _price(model: Model, asked: int) -> Price | None:
+    return next((price for price in model.prices if asked <= price.upto), None)
 
 
 def near(name: str, names: list[str], count: int = 3) -> list[str]:

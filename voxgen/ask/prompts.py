@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 from voxgen.errors import FileError, UsageError
 
-__all__ = ["parse_size", "repair", "scene_messages", "sha", "text"]
+__all__ = ["edit_messages", "parse_size", "repair", "scene_messages", "sha", "text", "text_of"]
 
 Message = dict[str, str]
 
@@ -41,9 +42,33 @@ def scene_messages(prompt: str, size: str | None = None, seed: int | None = None
     return [{"role": "system", "content": rules}, {"role": "user", "content": asked}]
 
 
-def repair(problem: str) -> str:
-    """Return what a model is told when nothing in its reply can be drawn, with the reason."""
-    return Template(_template("repair").rstrip()).substitute(reason=problem)
+def repair(reason: str, numbers: Sequence[str] = (), lost: Sequence[str] = ()) -> str:
+    """Return what a model is told when too little of its reply can be drawn.
+
+    numbers: what was measured of the scene it gave. lost: the repairs that left something out.
+    """
+    measured = f"\nWhat came of it: {', '.join(numbers)}.\n" if numbers else ""
+    listed = "\nWhat could not be used:\n" + "\n".join(f"- {line}" for line in lost) + "\n" if lost else ""
+    filled = Template(_template("repair").rstrip()).substitute(reason=reason, numbers=measured, lost=listed)
+    return re.sub(r"\n{3,}", "\n\n", filled)
+
+
+def edit_messages(document: str, prompt: str) -> list[Message]:
+    """Return the messages that ask to change a scene; `document` is its text, its steps numbered.
+
+    The system message is the one a scene is asked for with, byte for byte. Raises UsageError if the prompt
+    is empty.
+    """
+    if not prompt.strip():
+        raise UsageError("nothing is said to change", 'say what: voxgen edit scene.json "make it autumn"')
+    prompt = prompt.strip().encode("utf-8", "replace").decode()
+    asked = Template(_template("edit").rstrip()).substitute(document=document, prompt=prompt)
+    return [scene_messages(prompt)[0], {"role": "user", "content": asked}]
+
+
+def text_of(name: str) -> str:
+    """Return the text of a template that has nothing to fill in."""
+    return _template(name).strip()
 
 
 def text(messages: list[Message]) -> str:

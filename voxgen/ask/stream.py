@@ -9,12 +9,14 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from voxgen.ask.confidence import Confidence
 from voxgen.ask.faults import Fault, classify_event, decoded, described, text_of
 from voxgen.ask.models import Usage
 
-__all__ = ["Answer", "EventStream", "Listener", "read_body", "read_usage"]
+__all__ = ["Answer", "Doubt", "EventStream", "Listener", "Mask", "Reply", "read_body", "read_usage"]
 
 FILTERED = r"filter|refusal|safety|recitation|prohibited|blocklist|sensitive"
 TOO_LONG = r"length|max_tokens|exceeded"
@@ -23,6 +25,21 @@ WHITE = b" \t\r\n\xef\xbb\xbf"
 THINK, UNTHINK = "<think>", "</think>"
 
 Listener = Callable[[str], object]
+Doubt = Callable[[float], bool]  # told the confidence of the last group of tokens, says whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered; `partial` is empty, or says why `text` is only a part of it."""
+
+    text: str
+    reasoning: str
+    finish: str  # "stop", "length", "filter", "unsure" or "cut"
+    usage: Usage
+    model: str  # as the server names it
+    seconds: float
+    partial: str = ""
+    confidence: Confidence = field(default_factory=Confidence, compare=False, repr=False)
 
 
 def read_body(chunks: Iterator[bytes], answer: Answer) -> None:
@@ -39,7 +56,8 @@ def read_body(chunks: Iterator[bytes], answer: Answer) -> None:
         whole = head + b"".join(chunks)
         value = decoded(whole)
         if value is None:
-            raise Fault("web" if b"<" in whole[:200] else "cut", described(whole)[0])
+            page = head[:1] == b"<"
+            raise Fault("web" if page else "garbled", described(whole)[0], retry=not page)
         answer.chunk(value)
         answer.done = True
         return
@@ -67,15 +85,25 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, str]]:
         """Yield the events that `chunk` completes."""
-        text = self._decoder.decode(chunk)
-        if self._after_cr and text:
-            text = text.removeprefix("\n")
-            self._after_cr = False
-        self._after_cr = self._after_cr or text.endswith("\r")
-        *lines, rest = re.split(r"\r\n|\n|\r", text)
-        for line in lines:
-            yield from self._line("".join([*self._pieces, line]))
+        text = self._plain(self._decoder.decode(chunk))
+        at = 0
+        while True:
+            whole = not (self._pieces or self._data or self._event)  # nothing begun: whole events at a time
+            end = text.find("\n\n" if whole else "\n", at)
+            if end < 0:
+                break
+            block = text[at:end]
+            at = end + 1 + whole
+            if whole and block.startswith("data:") and "\n" not in block:
+                yield "", block[5:].removeprefix(" ")
+                continue
+            first, *more = block.split("\n")
+            for line in ("".join([*self._pieces, first]), *more, *([""] if whole else [])):
+                yield from self._line(line)
             self._pieces.clear()
+        *lines, rest = text[at:].split("\n")
+        for line in lines:
+            yield from self._line(line)
         if rest:
             self._pieces.append(rest)
 
@@ -83,6 +111,16 @@ class EventStream:
         """Yield what is left over when no more bytes come."""
         yield from self._line("".join(self._pieces) + self._decoder.decode(b"", True))
         yield from self._flush()
+
+    def _plain(self, text: str) -> str:
+        """Return text with LF alone for the end of a line, also where a CRLF is cut in the middle."""
+        if self._after_cr and text:
+            text = text.removeprefix("\n")
+            self._after_cr = False
+        if "\r" not in text:
+            return text
+        self._after_cr = text.endswith("\r")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _line(self, line: str) -> Iterator[tuple[str, str]]:
         if not line:
@@ -106,7 +144,14 @@ class EventStream:
 class Answer:
     """Gathers the chunks of one reply, text and reasoning apart, and tells listeners as they come."""
 
-    def __init__(self, on_text: Listener | None = None, on_reasoning: Listener | None = None) -> None:
+    def __init__(
+        self,
+        on_text: Listener | None = None,
+        on_reasoning: Listener | None = None,
+        *,
+        key: str | None = None,
+        hopeless: Doubt | None = None,
+    ) -> None:
         self.text: list[str] = []
         self.reasoning: list[str] = []
         self.visible = False  # whether text other than white space has come
@@ -116,6 +161,9 @@ class Answer:
         self.usage = Usage()
         self.model = ""
         self.done = False
+        self.confidence = Confidence()
+        self._hopeless = hopeless
+        self._masks = [Mask(key or ""), Mask(key or "")]  # of the text, of the reasoning
         self._on_text = on_text
         self._on_reasoning = on_reasoning
         self._held = ""  # text that may be part of a tag
@@ -152,12 +200,7 @@ class Answer:
 
     def verdict(self) -> Fault | None:
         """Close the reply and return what is wrong with it as a whole."""
-        held, self._held = self._held, ""
-        if self._thinking:
-            self._think(held)
-        elif held:
-            self._thinking = False
-            self._say(held)
+        self.flush()
         if self.refusal or re.search(FILTERED, self.finish, re.IGNORECASE):
             return Fault("filter", self.refusal or f"finish_reason {self.finish}")
         if re.search(TOO_LONG, self.finish, re.IGNORECASE):
@@ -173,22 +216,51 @@ class Answer:
             return Fault("empty", f"finish_reason {self.finish or 'none'}", retry=True)
         return None
 
+    def flush(self) -> None:
+        """Pass on what was held back, as nothing more comes."""
+        held, self._held = self._held, ""
+        if self._thinking:
+            self._think(held)
+        elif held:
+            self._thinking = False
+            self._say(held)
+        self._think("", last=True)
+        self._write("", last=True)
+
     def _choice(self, choice: dict[str, Any]) -> None:
         message = choice.get("delta") or choice.get("message")
         if not isinstance(message, dict):
             message = {"content": choice.get("text")}
-        self.finish = text_of(choice.get("finish_reason")) or self.finish
-        self.refusal += text_of(message.get("refusal"))
+        if finish := choice.get("finish_reason"):
+            self.finish = text_of(finish) or self.finish
+        if refusal := message.get("refusal"):
+            self.refusal += text_of(refusal)
         for name in THOUGHTS:
-            if thought := text_of(message.get(name)):
+            if name in message and (thought := text_of(message[name])):
                 self._think(thought)
                 break  # some servers send it under two names
         content = message.get("content")
-        for part in content if isinstance(content, list) else [content]:
-            if isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
-                self._think(text_of(part))
-            else:
-                self._say(text_of(part))
+        if isinstance(content, str):
+            self._say(content)
+        elif content:
+            for part in content if isinstance(content, list) else [content]:
+                if isinstance(part, dict) and part.get("type") in ("thinking", "reasoning"):
+                    self._think(text_of(part))
+                else:
+                    self._say(text_of(part))
+        if choice.get("logprobs"):
+            self._weigh(choice["logprobs"])
+
+    def _weigh(self, logprobs: object) -> None:
+        """Take in the log-probabilities of some tokens; raise Fault if what they say is hopeless."""
+        tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
+        for token in tokens if isinstance(tokens, list) else []:
+            top = token.get("top_logprobs") if isinstance(token, dict) else None
+            if isinstance(top, list):
+                values = [each.get("logprob") for each in top if isinstance(each, dict)]
+                self.confidence.add(text_of(token.get("token")), values)
+        if self._hopeless and self._hopeless(self.confidence.group):
+            raise Fault("unsure")
 
     def _say(self, text: str) -> None:
         """Take in text, of which a <think> block at the very beginning is reasoning."""
@@ -207,16 +279,37 @@ class Answer:
             self._held = thought[len(thought) - kept :]
             self._think(thought[: len(thought) - kept])
         if text:
+            self._write(text)
+
+    def _write(self, text: str, last: bool = False) -> None:
+        if text := self._masks[0].feed(text, last):
             self.text.append(text)
             self.visible = self.visible or not text.isspace()
             if self._on_text:
                 self._on_text(text)
 
-    def _think(self, thought: str) -> None:
-        if thought:
+    def _think(self, thought: str, last: bool = False) -> None:
+        if thought := self._masks[1].feed(thought, last):
             self.reasoning.append(thought)
             if self._on_reasoning:
                 self._on_reasoning(thought)
+
+
+class Mask:
+    """Hides a key in text that comes in pieces: a server may send it back."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._held = ""  # what may be the beginning of the key
+
+    def feed(self, text: str, last: bool = False) -> str:
+        """Return the text that may be passed on, with *** for the key; `last` passes on all."""
+        if not self._key:
+            return text
+        text = (self._held + text).replace(self._key, "***")
+        kept = 0 if last else _overlap(text, self._key)
+        self._held = text[len(text) - kept :]
+        return text[: len(text) - kept]
 
 
 def _overlap(text: str, tag: str) -> int:

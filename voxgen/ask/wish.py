@@ -42,7 +42,7 @@ def understand(prompt: str) -> Wish:
     words = re.findall(r"[^\W_]+", prompt.lower())[:200]
     wish, color, count, at = Wish(), "", 0, 0
     while at < len(words):
-        length, meanings = _longest(words, at)
+        length, meanings = phrase(words, at)
         for kind, value in meanings:
             if kind == "color":
                 color = value
@@ -84,7 +84,7 @@ def _take_mood(wish: Wish, kind: str, value: str) -> None:
         setattr(wish, kind, getattr(wish, kind) or value)
 
 
-def _longest(words: list[str], at: int) -> tuple[int, list[Meaning]]:
+def phrase(words: list[str], at: int) -> tuple[int, list[Meaning]]:
     """Return how many words the longest known phrase has, and what it means; (1, []) if none is known."""
     for length in range(min(LONGEST, len(words) - at), 0, -1):
         phrase = words[at : at + length]

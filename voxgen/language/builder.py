@@ -105,8 +105,8 @@ def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
     The array is as large as the grid: 0 where nothing stands, else the number of the top-level step,
     counted from 1; steps past 65,535 count as that one. What is only painted over keeps its number.
 
-    >>> order({"size": [3, 1, 1], "build": [{"box": [[0, 0, 0], [0, 0, 0]], "of": "red"},
-    ...                                     {"voxels": [[0, 0, 0], [1, 0, 0]], "of": "blue"}]}).ravel().tolist()
+    >>> steps = [{"voxels": [[0, 0, 0]], "of": "red"}, {"voxels": [[0, 0, 0], [1, 0, 0]], "of": "blue"}]
+    >>> order({"size": [3, 1, 1], "build": steps}).ravel().tolist()
     [1, 2, 0]
     """
     mended, _ = documents.mend(document)

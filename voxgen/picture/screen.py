@@ -183,6 +183,7 @@ class Screen:
         color = self.window.GetRenderFramebuffer().GetColorAttachmentAsTextureObject(0)
         pixels = color.Download()
         pixels.Download2D(VTK_FLOAT, self.image, (self.width, self.height), 4, (0, 0))
+        pixels.ReleaseMemory()  # the object's end alone would leave its buffer with the driver
         return self.image
 
     def close(self) -> None:

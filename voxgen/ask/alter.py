@@ -1,0 +1,430 @@
+"""What the built-in composer can change in a scene: season, light, colours, and the things it knows.
+
+It reads the wish word by word, as `composer` does, and writes a change in the form of prompts/edit.md.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from voxgen.ask.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
+from voxgen.ask.wish import Wish, phrase, singular, understand
+
+__all__ = ["alter"]
+
+Change = dict[str, Any]
+REMOVE = {"remove", "delete", "without", "no", "take", "away", "drop", "erase", "clear", "rid"}
+ADD = {"add", "put", "place", "plant", "more", "another", "plus", "include", "insert", "with"}
+TURN = {"make", "turn", "paint", "set", "change", "let", "be", "into", "color", "colour", "it", "get", "give"}
+NEAR = {"by", "near", "beside", "around", "at"}
+GROUND = re.compile(r"grass|meadow|lawn|turf|moss|field|soil|earth|ground|sand|dirt|snow|path|gravel")
+EVERGREEN = re.compile(r"pine|fir|spruce|cypress|evergreen|ivy|hedge|cactus|lily|reed|parrot|frog|eye|coat")
+LEAST = 0.14  # of chroma, 0 to 1: what has less is a grey, not a green
+WATER = re.compile(r"water|pond|river|stream|lake")
+WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
+NOTED = ("flower", "fence")  # what is drawn by steps of its own, with a note
+APART = "_of_stock"  # ends the name of a function that a document has another of
+AROUND = 9  # cells around a thing that are "by" it
+SCATTERED = {  # what a season brings along: (part, how many)
+    "autumn": (("pumpkin", 5), ("mushroom", 3)),
+    "winter": (("snowman", 1), ("snowdrift", 6)),
+}
+
+
+def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
+    """Return the change a wish asks for, {} if none of it is understood, and notes on what was not."""
+    change: Change = {}
+    notes: list[str] = []
+    unknown: list[str] = []
+    mode = "turn"
+    for clause in re.split(r"[,.;!]|\band\b|\bthen\b", prompt.lower()):
+        words = re.findall(r"[^\W_]+", clause)
+        mode = _mode(words) or mode
+        wish = understand(" ".join(w for w in words if w not in REMOVE | ADD | TURN))
+        for do in _DO[mode]:
+            do(document, Clause(words, wish), change, notes)
+        unknown += [w for w in wish.unknown if w not in _SLOTS and singular(w) not in _SLOTS]
+    if unknown:
+        notes.append(f"no word for {', '.join(map(repr, dict.fromkeys(unknown)))} in the stock library")
+    return change, notes
+
+
+def _mode(words: list[str]) -> str:
+    """Return what the verb of a clause asks for, "" where it has none."""
+    modes = (("remove", REMOVE), ("add", ADD - {"with"}), ("turn", TURN - {"it"}))
+    return next((mode for word in words for mode, verbs in modes if word in verbs), "")
+
+
+class Thing(NamedTuple):
+    """A stock part as a wish names it."""
+
+    part: str
+    word: str  # what it was called, in the singular: every tree is a "tree"
+    number: int
+    color: str  # a family, or ""
+
+
+class Clause(NamedTuple):
+    """A part of a wish: its words, and what they mean."""
+
+    words: list[str]
+    wish: Wish
+
+
+def _things(words: list[str]) -> list[Thing]:
+    """Return the stock things that words name, longest names first."""
+    things: list[Thing] = []
+    color, count, at = "", 0, 0
+    while at < len(words):
+        length, meanings = phrase(words, at)
+        for kind, value in meanings:
+            color = value if kind == "color" else color
+            count = value if kind == "number" else count
+            if kind == "noun" and (part := value.get("part") or value.get("subject")) in parts():
+                several = 4 if words[at + length - 1].endswith("s") else 1
+                word = singular(words[at + length - 1])
+                things.append(Thing(part, word, count or several, color))
+                color, count = "", 0
+        if words[at].isdigit():
+            count = min(int(words[at][:4]), 24)
+        at += length
+    return things
+
+
+def _light(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    if clause.wish.light and document.get("light", "day") != clause.wish.light:
+        change["light"] = clause.wish.light
+
+
+# --------------------------------------------------------------------------- seasons
+
+
+def _season(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    """Turn the greens of the palette to the season, and bring what belongs to it."""
+    season = clause.wish.season
+    if not season:
+        return
+    if season == "summer":
+        notes.append("what a season changed is taken back by voxgen undo")
+        return
+    palette = document.get("palette") or {}
+    turned = {}
+    for name, entry in palette.items():
+        color = entry.get("color") if isinstance(entry, dict) else entry
+        found = _SEASONS[season](name.lower(), str(color)) if _is_hex(color) else ""
+        if found and found != color:
+            turned[name] = {**entry, "color": found} if isinstance(entry, dict) else found
+    if turned:
+        change.setdefault("palette", {}).update(turned)
+    else:
+        notes.append(f"no colour of the palette knows {season}")
+    for part, count in SCATTERED.get(season, ()):
+        _drop(document, part, count, "", None, change)
+
+
+def _autumn(name: str, color: str) -> str:
+    hue, light, strength = _hls(color)
+    if not 0.17 < hue < 0.47 or _chroma(color) < LEAST or EVERGREEN.search(name):
+        return ""
+    if GROUND.search(name):
+        return _hex(0.125, light * 0.98, min(strength, 0.42))
+    warm = WARM[zlib.crc32(re.sub(r"_(dark|light)$|\d+$", "", name).encode()) % len(WARM)]
+    return _hex(warm, min(0.62, light * 1.12 + 0.03), max(strength, 0.66))
+
+
+def _winter(name: str, color: str) -> str:
+    hue, light, _ = _hls(color)
+    if WATER.search(name):
+        return _hex(0.53, 0.82, 0.45)
+    if not 0.12 < hue < 0.47 or _chroma(color) < LEAST:
+        return ""
+    if GROUND.search(name):
+        return _hex(0.58, 0.87 + 0.1 * light, 0.3)
+    return (
+        _hex(0.45, 0.5 + 0.42 * light, 0.14) if not EVERGREEN.search(name) else _hex(0.42, light + 0.16, 0.2)
+    )
+
+
+def _spring(name: str, color: str) -> str:
+    hue, light, strength = _hls(color)
+    if (
+        not 0.02 < hue < 0.47
+        or strength < 0.18
+        or GROUND.search(name)
+        or not re.search(r"leaf|green|lime", name)
+    ):
+        return ""
+    return (
+        _hex(0.94, min(0.86, light + 0.34), 0.7)
+        if zlib.crc32(name[:4].encode()) % 2
+        else _hex(0.25, light + 0.1, 0.5)
+    )
+
+
+_SEASONS: dict[str, Callable[[str, str], str]] = {"autumn": _autumn, "winter": _winter, "spring": _spring}
+
+
+def _is_hex(color: Any) -> bool:
+    return isinstance(color, str) and bool(re.fullmatch(r"#[0-9a-fA-F]{6}", color))
+
+
+def _hls(color: str) -> tuple[float, float, float]:
+    r, g, b = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return colorsys.rgb_to_hls(r, g, b)
+
+
+def _chroma(color: str) -> float:
+    channels = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return (max(channels) - min(channels)) / 255
+
+
+def _hex(hue: float, light: float, strength: float) -> str:
+    channels = colorsys.hls_to_rgb(hue, max(0.0, min(1.0, light)), strength)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
+
+
+# --------------------------------------------------------------------------- colours
+
+_SLOTS = {  # what people call the parts of things, and what the stock library and models call them
+    **{slot: slot for slot in ("leaf", "wall", "roof", "bark", "trim", "cloth", "fur", "flag", "sail")},
+    **{slot: slot for slot in ("door", "hull", "grass", "water", "petal", "brick", "stone", "path")},
+    "leaves": "leaf", "foliage": "leaf", "flower": "bloom", "blossom": "bloom", "tile": "roof",
+    "lawn": "grass", "fence": "fence", "window": "window",
+}  # fmt: skip
+
+
+def _color(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    """Give a colour that is named to what it is named with: a slot such as the roofs, or a thing."""
+    named = _things(clause.words)
+    family = next(iter(clause.wish.tints.values()), "") or next(
+        (thing.color for thing in named if thing.color), ""
+    )
+    if not family:
+        return
+    slots = [slot for word in clause.words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
+    done = [slot for slot in slots if _recolor_slot(document, slot, family, change)]
+    done += [t.word for t in named if not slots and _recolor_part(document, t, family, change)]
+    wanted = slots or [thing.word for thing in named]
+    missed = [name.replace("_", " ") for name in dict.fromkeys(wanted) if name not in done]
+    if missed or not wanted:
+        notes.append(f"nothing here takes the colour: {', '.join(missed) or 'name what'}")
+
+
+def _recolor_slot(document: Document, slot: str, family: str, change: Change) -> bool:
+    """Recolour a slot of all stock parts, and palette entries that are called like it."""
+    named = {
+        n: c for n, c in (document.get("palette") or {}).items() if re.search(rf"(^|_){slot}", n.lower())
+    }
+    shades = shelf("palette")["families"][family]
+    if named:
+        ordered = sorted(named, key=lambda n: _hls(c)[1] if _is_hex(c := _plain(named[n])) else 0.5)
+        for place, name in enumerate(ordered):
+            color = shades[round(2 * place / (len(ordered) - 1))] if len(ordered) > 1 else shades[1]
+            entry = named[name]
+            change.setdefault("palette", {})[name] = (
+                {**entry, "color": color} if isinstance(entry, dict) else color
+            )
+    found = [name for name in document.get("parts") or {} if _retint(document, name, slot, family, change)]
+    return bool(named or found)
+
+
+def _recolor_part(document: Document, thing: Thing, family: str, change: Change) -> bool:
+    """Recolour the parts of a document that are such a thing, in the slot that shows most."""
+    found = False
+    for name in document.get("parts") or {}:
+        base = _base(name) if _is_called(name, thing.word, thing.part) else None
+        if base:
+            slots = parts()[base]["slots"]
+            order = ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots)
+            slot = next((s for s in order if s in slots), "")
+            found |= bool(slot) and _retint(document, name, slot, family, change)
+    return found
+
+
+def _retint(document: Document, name: str, slot: str, family: str, change: Change) -> bool:
+    """Give a stock part of the document another family in one slot; its other colours stay."""
+    base = _base(name)
+    own = parts()[base]["slots"].get(slot) if base else None
+    if not own:
+        return False
+    body = change.get("parts", {}).get(name) or document["parts"][name]
+    used = strings(body)
+    suffix = name.removeprefix(str(base)).strip("_").split("_")
+    now = next(
+        (f for f in (own, *suffix) if any(f + shade in used for shade in ("", "_dark", "_light"))), None
+    )
+    if not now or now == family:
+        return False
+    change.setdefault("parts", {})[name] = rename(body, shaded({now: family}))
+    _dress(document, change)
+    return True
+
+
+def _plain(entry: Any) -> Any:
+    return entry.get("color") if isinstance(entry, dict) else entry
+
+
+# --------------------------------------------------------------------------- things
+
+
+def _add(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    """Drop stock things on the ground, near what they are to be near."""
+    words = clause.words
+    at = next((i for i, word in enumerate(words) if word in NEAR), len(words))
+    place = words[at:]
+    area = _area(document, place) if place else None
+    if place and area is None:
+        notes.append(f"found nothing to put it {' '.join(place)}; it stands where there is room")
+    for thing in _things(words[:at]):
+        if not _drop(document, thing.part, thing.number, thing.color, area, change):
+            notes.append(f"no ground here for: {thing.part.replace('_', ' ')}")
+
+
+def _drop(document: Document, part: str, count: int, color: str, area: Any, change: Change) -> bool:
+    """Add a step that stands a stock part on the surface."""
+    stock = parts()[part]
+    water = stock["on"] in ("water", "underwater")
+    names = list(document.get("palette") or {})
+    on = [n for n in names if (WATER if water else GROUND).search(n.lower())]
+    if not on or stock["on"] in ("sky", "wall"):
+        return False
+    slots = {next(iter(stock["slots"])): color} if color and stock["slots"] else {}
+    named = _put(document, part, slots, change)
+    seed = zlib.crc32(named.encode()) % 1000
+    step = {"note": f"added: {part.replace('_', ' ')}", "scatter": [named], "on": on, "count": count}
+    gap = max(2, max(stock["size"][:2]))
+    change.setdefault("add", []).append(
+        {**step, **({"area": area} if area else {}), "gap": gap, "seed": seed}
+    )
+    _dress(document, change)
+    return True
+
+
+def _put(document: Document, part: str, slots: dict[str, str], change: Change) -> str:
+    """Add a stock part, and those it places, to the change; return its name, which the document has not."""
+    named, body = tint(part, slots)
+    inner = {name: _put(document, name, {}, change) for name in dict.fromkeys(placed(body["build"]))}
+    body = _of_stock(document, _placing(body, inner))
+    own = document.get("parts") or {}
+    while own.get(named, body) != body:
+        named += "_2"
+    change.setdefault("parts", {})[named] = body
+    return named
+
+
+def _placing(value: Any, names: dict[str, str]) -> Any:
+    """Return steps that place parts by other names."""
+    if isinstance(value, list):
+        return [_placing(each, names) for each in value]
+    if isinstance(value, dict):
+        return {k: names.get(v, v) if k == "place" else _placing(v, names) for k, v in value.items()}
+    return value
+
+
+def _of_stock(document: Document, body: Part) -> Part:
+    """Return a stock part that calls its functions by another name where the document has its own of that."""
+    text = json.dumps(body)
+    for signature, formula in shelf("palette")["functions"].items():
+        name = signature.partition("(")[0]
+        own = {s.partition("(")[0]: (s, f) for s, f in (document.get("functions") or {}).items()}
+        if own.get(name, (signature, formula)) != (signature, formula):
+            text = re.sub(rf"\b{name}\(", f"{name}{APART}(", text)
+    return dict(json.loads(text))
+
+
+def _dress(document: Document, change: Change) -> None:
+    """Add the colours and functions that the parts of a change name and the document has not."""
+    lit = document.get("light") in ("night", "sunset")
+    bodies = change.get("parts", {})
+    dressed = dress({"parts": bodies, "build": [], "palette": {}}, lit)
+    functions = dressed.get("functions", {})
+    for signature, formula in shelf("palette")["functions"].items():
+        name, bracket, rest = signature.partition("(")
+        if f"{name}{APART}(" in json.dumps(bodies):
+            functions[f"{name}{APART}{bracket}{rest}"] = formula
+    called = {s.partition("(")[0] for s in document.get("functions") or {}}
+    functions = {s: f for s, f in functions.items() if s.partition("(")[0] not in called}
+    for key, entries in (("palette", dressed["palette"]), ("functions", functions)):
+        own = document.get(key) or {}
+        if new := {n: v for n, v in entries.items() if n not in own and n not in change.get(key, {})}:
+            change.setdefault(key, {}).update(new)
+
+
+def _remove(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
+    """Take the steps out that place or scatter a thing, and the beds and fences that a note names."""
+    wanted = {thing.word: thing.part for thing in _things(clause.words)}
+    wanted |= {word: "" for feature in clause.wish.features if (word := singular(feature)) not in wanted}
+    for word, part in wanted.items():
+        gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, word, part)}
+        if gone:
+            change.setdefault("build", {}).update(gone)
+        else:
+            notes.append(f"there is no {word} to remove")
+
+
+def _is_of(step: Any, word: str, part: str) -> bool:
+    """Say whether a step stands things of a kind."""
+    if not isinstance(step, dict):
+        return False
+    noted = word in NOTED and word in str(step.get("note", ""))
+    return noted or any(_is_called(name, word, part) for name in placed([step]))
+
+
+def _is_called(name: str, word: str, part: str) -> bool:
+    """Say whether a part of a document is what a word names: a birch is a tree, a cottage may be thatched."""
+    base = _base(name)
+    stock = parts()[base] if base else {"words": (), "tags": ()}
+    own = re.split(r"[_\W\d]+", name.lower())
+    return base == part or word in own or word in stock["words"] or word in stock["tags"]
+
+
+def _base(name: str) -> str | None:
+    """Return the stock part that a part of a document is, by its name: "oak_maple" is an oak."""
+    fitting = [part for part in parts() if name == part or name.startswith(f"{part}_")]
+    return max(fitting, key=len) if fitting else None
+
+
+def _area(document: Document, place: list[str]) -> list[list[int]] | None:
+    """Return the corners of the ground around what words name: a pond, or a thing that stands there."""
+    wish = understand(" ".join(place))
+    for low, high in _boxes(document, wish, _things(place)):
+        return [[low[0] - AROUND, low[1] - AROUND], [high[0] + AROUND, high[1] + AROUND]]
+    return None
+
+
+def _boxes(document: Document, wish: Wish, things: list[Thing]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield where what a place names stands: low and high corner along x and y."""
+    bodies: dict[str, Part] = document.get("parts") or {}
+    for step in document["build"]:
+        if not isinstance(step, dict):
+            continue
+        if wish.features and "in" in step and any(WATER.search(s) for s in strings(step.get("of"))):
+            yield _corners(step["in"])
+        name = step.get("place")
+        if isinstance(name, str) and any(_is_called(name, t.word, t.part) for t in things):
+            at = step.get("at")
+            first = at[0] if isinstance(at, list) and at and isinstance(at[0], list) else at
+            if isinstance(first, list) and all(isinstance(v, (int, float)) for v in first[:2]):
+                wide, deep = (bodies.get(name, {}).get("size") or [8, 8])[:2]
+                x, y = int(first[0]), int(first[1])
+                yield [x, y], [x + int(wide), y + int(deep)]
+
+
+def _corners(box: Any) -> tuple[list[int], list[int]]:
+    try:
+        (a, b), (c, d) = (corner[:2] for corner in box)
+        return [int(min(a, c)), int(min(b, d))], [int(max(a, c)), int(max(b, d))]
+    except (TypeError, ValueError):
+        return [0, 0], [512, 512]
+
+
+_DO = {  # what the verb of a clause asks for
+    "turn": (_light, _season, _color),
+    "add": (_light, _season, _add),
+    "remove": (_remove,),
+}
