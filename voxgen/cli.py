@@ -348,8 +348,8 @@ def render(
 ) -> None:
     """Draw saved scenes, raw replies or foreign builds, however broken, standing still or moving."""
     say = _speaker(quiet)
-    moving = {"spin": spin, "buildup": buildup, "daylight": daylight}
-    moving = {kind: path for kind, path in moving.items() if path is not None}
+    kinds = {"spin": spin, "buildup": buildup, "daylight": daylight}
+    moving = {kind: path for kind, path in kinds.items() if path is not None}
     size = size or ("640x480" if moving else "1280x960")
     quality = quality or ("draft" if moving else "good")
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}

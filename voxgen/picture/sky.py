@@ -138,13 +138,14 @@ class _Hour(NamedTuple):
 
 _DAY = (
     _Hour(0.00, "sunset", 66, 7, 0.55),
-    _Hour(0.12, "sunset", 56, 17, 1.0),
-    _Hour(0.30, "day", 30, 42, 1.0),
-    _Hour(0.50, "day", -28, 52, 1.0),
-    _Hour(0.68, "sunset", -62, 17, 1.0),
-    _Hour(0.78, "sunset", -74, 4, 0.4),
-    _Hour(0.86, "night", -82, -3, 0.0),
-    _Hour(0.86, "night", -38, 36, 0.0),
+    _Hour(0.10, "sunset", 56, 17, 1.0),
+    _Hour(0.27, "day", 30, 42, 1.0),
+    _Hour(0.42, "day", -28, 52, 1.0),
+    _Hour(0.57, "sunset", -62, 17, 1.0),
+    _Hour(0.66, "sunset", -74, 4, 0.4),
+    _Hour(0.84, "night", -82, -3, 0.0),
+    _Hour(0.84, "night", -38, 36, 0.0),
+    _Hour(0.94, "night", -48, 44, 1.0),
     _Hour(1.00, "night", -48, 44, 1.0),
 )
 
@@ -165,7 +166,7 @@ def daylight(time: float, camera_azimuth: float) -> Sky:
     aside = _between(start.aside, end.aside, share)
     mixed["sun"] = direction(camera_azimuth + aside, _between(start.elevation, end.elevation, share))
     mixed["lamp_every"] = min(a.lamp_every, b.lamp_every)
-    for name in ("exposure", "glow"):
+    for name in ("exposure", "glow", "zenith", "horizon", "ground"):  # as the eye takes brightness
         mixed[name] = getattr(a, name) ** (1 - share) * getattr(b, name) ** share
     return Sky(**mixed)
 
