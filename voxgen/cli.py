@@ -491,6 +491,10 @@ def gallery(
     check_only: Annotated[
         bool, typer.Option("--check", help="Change nothing; say which pictures differ (exit code 6).")
     ] = False,
+    spin: Annotated[
+        list[str] | None,
+        typer.Option("--spin", metavar="NAME", help="Only draw spin.webp of this scene, or of all."),
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -499,6 +503,9 @@ def gallery(
 
     _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
+    if spin:
+        _turn_gallery(folder, names, spin, check_only, quiet)
+        return
     differing = []
     with _bar(names, "gallery", quiet) as bar:
         for name in bar:
@@ -511,6 +518,20 @@ def gallery(
             f"{folder}: differs from what is drawn now: {', '.join(differing)}", "run voxgen gallery"
         )
     typer.echo(f"{folder}: {len(names)} pictures {'as stored' if check_only else 'drawn'}")
+
+
+def _turn_gallery(folder: Path, names: list[str], wanted: list[str], check_only: bool, quiet: bool) -> None:
+    """Draw the turntables that are wanted, "all" of them or by name, and the index that links them."""
+    from voxgen import gallery as galleries
+
+    unknown = [name for name in wanted if name not in [*names, "all"]]
+    if unknown or check_only:
+        problem = f"{folder} has no scene {', '.join(unknown)}" if unknown else "--check and --spin at once"
+        raise UsageError(problem, "name folders of the gallery, or all")
+    for name in names if "all" in wanted else dict.fromkeys(wanted):
+        with _counted(galleries.SPIN_FRAMES, name, quiet) as count:
+            typer.echo(galleries.spin(folder, name, count))
+    galleries.write_index(folder, names)
 
 
 def _version(wanted: bool) -> None:
@@ -706,9 +727,8 @@ def _film(
     count = animation.FRAMES if frames is None else frames
     with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
         pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
-    hidden = quiet or not sys.stderr.isatty()
-    with typer.progressbar(pictures, count, label=kind, file=sys.stderr, hidden=hidden) as bar:
-        motion.write(path, bar, count, fps)
+    with _counted(count, kind, quiet) as counted:
+        motion.write(path, counted(pictures), count, fps)
 
 
 def _show(scene: Scene, look: Look, quiet: bool) -> None:
@@ -827,6 +847,20 @@ def _bar(items: Sequence[Any], label: str, quiet: bool) -> Any:
     """Show on a terminal how many of several pictures are drawn: a context that gives the items."""
     hidden = quiet or len(items) == 1 or not sys.stderr.isatty()
     return typer.progressbar(items, label=label, file=sys.stderr, hidden=hidden, item_show_func=_shown)
+
+
+@contextmanager
+def _counted(length: int, label: str, quiet: bool) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
+    """Show on a terminal how many of `length` frames are drawn: a context that gives a way to count them."""
+    hidden = quiet or not sys.stderr.isatty()
+    with typer.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+
+        def counted(items: Iterable[Any]) -> Iterator[Any]:
+            for item in items:
+                yield item
+                bar.update(1)
+
+        yield counted
 
 
 def _shown(item: Any) -> str | None:
