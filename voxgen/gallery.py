@@ -18,7 +18,7 @@ from voxgen.scene import BUILT_IN, Scene
 MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
 BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
 _BLOCK = 16
-SPIN_FRAMES, SPIN_RATE, SPIN_SIZE = 36, 10.0, (320, 240)  # keeps a turntable below 400 kB
+SPIN_FRAMES, SPIN_RATE, SPIN_SIZE = 30, 10.0, (320, 240)  # keeps a turntable below 400 kB
 
 
 def scenes(folder: Path) -> list[str]:

@@ -85,12 +85,13 @@ class _Film(Image.Image):
 def _webp(path: Path, frames: Iterator[Frame], count: int, fps: float) -> None:
     timing = _milliseconds(count, fps)
     look = {"quality": WEBP_QUALITY, "method": WEBP_EFFORT}
-    _Film(frames, count).save(path, "WEBP", save_all=True, duration=timing, loop=0, **look)
+    with path.open("wb") as out:
+        _Film(frames, count).save(out, "WEBP", save_all=True, duration=timing, loop=0, **look)
 
 
 def _gif(path: Path, frames: Iterator[Frame], count: int, fps: float) -> None:
     """Write frames in the 255 colours that suit all of them best, each pixel in the nearest: no flicker."""
-    with tempfile.TemporaryFile() as store:
+    with path.open("wb") as out, tempfile.TemporaryFile() as store:
         sample, shape = _store(store, frames, count)
         palette = Image.fromarray(sample).quantize(255, Image.Quantize.MEDIANCUT, kmeans=2)
         clear = shape[2] == 4
@@ -98,7 +99,7 @@ def _gif(path: Path, frames: Iterator[Frame], count: int, fps: float) -> None:
         first = next(pages)
         more: dict[str, Any] = {"transparency": 255, "disposal": 2} if clear else {"disposal": 1}
         first.save(
-            path, "GIF", save_all=True, append_images=pages, duration=_milliseconds(count, fps, 10), loop=0,
+            out, "GIF", save_all=True, append_images=pages, duration=_milliseconds(count, fps, 10), loop=0,
             optimize=False, **more,
         )  # fmt: skip
 
