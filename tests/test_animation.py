@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ def test_a_document_without_a_size_is_cropped_alike() -> None:
 def test_a_turn_shows_another_side_and_keeps_its_distance(scene: Scene, draws: str) -> None:
     frames = list(animate(scene, "spin", frames=4, size=SMALL, renderer=draws))
     assert [frame.shape for frame in frames] == [(48, 64, 3)] * 4
-    for a, b in zip(frames, frames[1:], strict=False):
+    for a, b in pairwise(frames):
         assert np.abs(a.astype(int) - b).mean() > 2
 
 
@@ -137,7 +139,7 @@ def test_a_day_changes_steadily_and_ends_as_the_night_preset() -> None:
     level = np.array([[s.open_irradiance().mean() * s.exposure, *s.top, *s.bottom] for s in skies])
     assert np.abs(np.diff(np.log(level[:, 0]))).max() < 0.1
     assert np.abs(np.diff(level[:, 1:], axis=0)).max() < 0.03
-    for a, b in zip(skies, skies[1:], strict=False):
+    for a, b in pairwise(skies):
         if a.sun @ b.sun < 0.99:  # the moon takes over while neither shines
             assert max(a.sun_light.max(), b.sun_light.max()) < 0.2
     night = sky.resolve(Light("night"), 30.0)

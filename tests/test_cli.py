@@ -564,6 +564,7 @@ def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFi
     assert run(["gallery", "--check"]) == 6
 
 
+@pytest.mark.usefixtures("_needs_gl")
 def test_gallery_turns_what_it_is_told_to_and_links_it(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 import sys
+import tempfile
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +24,7 @@ Frames = list[NDArray[np.uint8]]
 
 
 def frames(count: int = 5, channels: int = 3, height: int = 24, width: int = 33) -> Frames:
-    """A bright square that walks over a still gradient."""
+    """Draw a bright square that walks over a still gradient."""
     out = []
     for i in range(count):
         image = np.zeros((height, width, channels), np.uint8)
@@ -35,7 +39,7 @@ def frames(count: int = 5, channels: int = 3, height: int = 24, width: int = 33)
 
 
 def pages(path: Path, mode: str = "RGB") -> tuple[Frames, list[int]]:
-    """What Pillow reads, and how long each is shown."""
+    """Return what Pillow reads, and for how many ms each is shown."""
     shown, times = [], []
     with Image.open(path) as film:
         for i in range(getattr(film, "n_frames", 1)):
@@ -67,8 +71,6 @@ def test_what_is_see_through_stays_so(ending: str, tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=6), st.integers(1, 5), st.integers(1, 5))
 def test_apng_is_lossless_whatever_changes(kinds: list[int], height: int, width: int) -> None:
-    import tempfile
-
     noise = np.random.default_rng(sum(kinds)).integers(0, 256, (4, height, width, 3), np.uint8)
     noise[1] = noise[0]
     noise[1, -1, -1] ^= 1
@@ -98,28 +100,24 @@ def test_frames_of_a_third_of_a_second_add_up(tmp_path: Path) -> None:
         assert abs(sum(times) - 600) <= unit, ending
 
 
-def test_frames_are_asked_for_one_after_the_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [".apng", ".webp"])
+def test_frames_are_asked_for_one_after_the_other(ending: str, tmp_path: Path) -> None:
     """No format but GIF, whose frames wait on disk, may hold all frames."""
-    import gc
-    import weakref
+    alive: list[weakref.ref[NDArray[np.uint8]]] = []
+    most = 0
 
-    for ending in (".webp", ".apng"):
-        alive: list[weakref.ref[NDArray[np.uint8]]] = []
-        most = 0
+    def watched() -> Iterator[NDArray[np.uint8]]:
+        nonlocal most
+        for number in range(12):
+            image = np.full((16, 16, 3), number, np.uint8)
+            alive.append(weakref.ref(image))
+            yield image
+            del image
+            gc.collect()
+            most = max(most, sum(ref() is not None for ref in alive))
 
-        def watched() -> object:
-            nonlocal most
-            for _ in range(12):
-                image = np.zeros((16, 16, 3), np.uint8)  # a new one each time
-                image[0, 0] = len(alive)
-                alive.append(weakref.ref(image))
-                yield image
-                del image
-                gc.collect()
-                most = max(most, sum(ref() is not None for ref in alive))
-
-        motion.write(tmp_path / f"a{ending}", watched(), 12, 10)  # type: ignore[arg-type]
-        assert most <= 3, ending
+    motion.write(tmp_path / f"a{ending}", watched(), 12, 10)
+    assert most <= 3
 
 
 def test_an_mp4_plays(tmp_path: Path) -> None:
@@ -156,12 +154,12 @@ def test_an_impossible_rate_is_refused(rate: float) -> None:
 
 @pytest.mark.parametrize("ending", [".apng", ".gif", ".webp"])
 def test_a_failure_on_the_way_leaves_nothing(ending: str, tmp_path: Path) -> None:
-    def broken() -> object:
+    def broken() -> Iterator[NDArray[np.uint8]]:
         yield frames(1)[0]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        motion.write(tmp_path / f"a{ending}", broken(), 3, 10)  # type: ignore[arg-type]
+        motion.write(tmp_path / f"a{ending}", broken(), 3, 10)
     assert not list(tmp_path.iterdir())
     with pytest.raises(FileError, match="cannot be written"):
         motion.write(tmp_path / "no" / f"a{ending}", iter(frames()), 5, 10)

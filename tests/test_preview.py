@@ -52,7 +52,7 @@ def test_a_terminal_is_known_by_its_environment(environment: Mapping[str, str], 
 
 
 def _shown(environment: Mapping[str, str], columns: int = 60, lines: int = 20) -> str:
-    """What a terminal of a size receives."""
+    """Return what a terminal of a size receives."""
     import pty
     from fcntl import ioctl
     from termios import TIOCSWINSZ
