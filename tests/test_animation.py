@@ -175,4 +175,4 @@ def test_impossible_films_are_refused_at_once(
 def test_an_empty_scene_cannot_move(scene: Scene) -> None:
     empty = Scene("Nothing", type(scene.grid)(scene.grid.indices * 0, scene.grid.palette))
     with pytest.raises(RenderError):
-        animate(empty, "spin", frames=2, size=SMALL, renderer="soft")
+        next(animate(empty, "spin", frames=2, size=SMALL, renderer="soft"))

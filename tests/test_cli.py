@@ -648,6 +648,7 @@ def test_scenes_move(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["a.json", "--spin", "a.gif", "-o", "a.png"], "-o and --spin at once"),
         (["a.json", "--spin", "a.gif", "--views", "4"], "--views and --spin at once"),
         (["a.json", "--spin", "a.gif", "--buildup", "a.gif"], "two moving pictures in one file"),
+        (["a.json", "--frames", "9"], "without anything that moves"),
         (["a.json", "--daylight", "a.gif", "--light", "day"], "--light and --daylight at once"),
     ],
 )

@@ -358,6 +358,8 @@ def render(
         lone = {"--show": show, "-o": output is not None, "--views": views is not None}
         _check_moving(moving, sources, [name for name, given in lone.items() if given], light)
         _check_film(moving, pixels, frames, fps)
+    elif frames is not None:
+        raise UsageError("--frames without anything that moves", "add --spin, --buildup or --daylight")
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     _check_look(look, pixels, views)
@@ -725,8 +727,7 @@ def _film(
     from voxgen.picture import animation
 
     count = animation.FRAMES if frames is None else frames
-    with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
-        pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
+    pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
     with _counted(count, kind, quiet) as counted:
         motion.write(path, counted(pictures), count, fps)
 

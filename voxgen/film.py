@@ -32,7 +32,7 @@ def animate(
     kind: "spin" turns once around; "buildup" lets its steps appear in the order the model wrote them, or
     layers from below where no document is known; "daylight" goes from sunrise to night. size, light, view,
     quality, style, background, renderer, tell: as for `render`.
-    Raises UsageError and RenderError before the first frame.
+    Raises UsageError at once, RenderError before the first frame.
     """
     animation.check(kind, frames, size)
     return animation.draw(

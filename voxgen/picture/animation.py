@@ -7,7 +7,6 @@ which nothing new appears. Noise is seeded by place, so it stands still.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from voxgen.errors import UsageError
 from voxgen.picture.camera import aim
 from voxgen.picture.quality import Quality
-from voxgen.picture.renderer import Drawing, check_size, developed, set_stage
+from voxgen.picture.renderer import Drawing, check_look, check_size, choose, developed, set_stage
 from voxgen.picture.sky import daylight
 from voxgen.scene import Indices, Light, Scene, View
 
@@ -49,18 +48,24 @@ def draw(
     kind: "spin" turns once around the scene, from the view on; "buildup" lets it appear by the numbers of
     `order`, (X, Y, Z) as its grid, from low to high and each from below; "daylight" goes from sunrise to
     night, whatever the light. All else is as for a picture.
-    Raises UsageError and RenderError before the first frame.
+    Raises UsageError at once, RenderError before the first frame.
     """
     check(kind, frames, size)
-    stage, budget = set_stage(scene, size, light, [view], quality, style, background, renderer, tell)
-    start = scene.view if view is None else view
-    if kind == "spin":
-        shots = _turn(stage, budget, start, frames)
-    elif kind == "buildup":
-        shots = _growth(stage, budget, order, frames)
-    else:
-        shots = _day(stage, budget, start, frames)
-    return _developed(stage, shots, background)
+    check_look(view, light, quality, style, background)
+    chosen = choose(renderer)[0]
+
+    def run() -> Iterator[Image]:
+        stage, budget = set_stage(scene, size, light, [view], quality, style, background, chosen, tell)
+        start = scene.view if view is None else view
+        if kind == "spin":
+            shots = _turn(stage, budget, start, frames)
+        elif kind == "buildup":
+            shots = _growth(stage, budget, order, frames)
+        else:
+            shots = _day(stage, budget, start, frames)
+        yield from _developed(stage, shots, background)
+
+    return run()
 
 
 def check(kind: str, frames: int, size: tuple[int, int]) -> None:
@@ -103,8 +108,7 @@ def _growth(stage: Drawing, budget: Quality, order: NDArray[np.uint16] | None, f
         order = order[tuple(slice(a, a + n) for a, n in zip(stage.low, whole.shape, strict=True))]
     growing = max(1, frames - round(frames * HELD))
     when = _schedule(order, whole, growing)
-    points = len(stage.faces)
-    budget = replace(budget, soft=int(np.clip(budget.paths / points, 16, budget.soft)))
+    budget = stage.steady_quality(budget)
     arriving = np.bincount(when[whole > 0], minlength=growing)
     for frame in range(frames):
         if frame >= growing or not arriving[frame]:
@@ -134,7 +138,7 @@ def _schedule(order: NDArray[np.uint16], whole: Indices, frames: int) -> NDArray
 
 def _day(stage: Drawing, budget: Quality, view: str | View, frames: int) -> Iterator[Any]:
     """Let the sun go over, as seen from the view."""
-    azimuth = aim(view)[0]
+    azimuth, budget = aim(view)[0], stage.steady_quality(budget)
     for i in range(frames):
         stage.change(light=daylight(i / (frames - 1), azimuth))
         yield stage.shoot(budget)

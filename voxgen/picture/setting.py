@@ -67,6 +67,10 @@ class Setting:
         self.parallel = self.style.flat or cameras.aim(view)[3]
         self.steady = True
 
+    def steady_quality(self, quality: Quality) -> Quality:
+        """Return what to spend on every picture of a series in which what is seen changes."""
+        return quality
+
     def change(self, indices: Indices | None = None, light: sky.Sky | None = None) -> None:
         """Let something else stand there, (X, Y, Z) as the grid, or the light change; the camera stays."""
         if indices is not None:

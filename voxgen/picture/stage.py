@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -93,6 +94,14 @@ class Stage(Setting):
         if self.tell is not None:
             self.tell(f"{faces:,} faces in sight are too many for this quality; drawn as {quality.instead}")
         return self.affordable(faces, replace(QUALITIES[quality.instead], edge=quality.edge))
+
+    def steady_quality(self, quality: Quality) -> Quality:
+        """Return a quality that gives a point as many samples as now, however many points there are."""
+        faces = len(self.visible(quality.edge))
+        quality = self.affordable(faces, quality)
+        points = max(faces * quality.soft_parts**2, 1)
+        soft = int(np.clip(quality.paths / points, self.fewest, quality.soft))
+        return replace(quality, soft=soft, rays=math.inf)
 
     @property
     def fewest(self) -> int:
