@@ -3,6 +3,11 @@
 Four questions: how many hand-made broken replies come out right; how much of real replies survives 1, 2 or 4
 random damages; what a 5 MB reply cut off near its end costs compared with json.loads of the whole; and
 the worst time over inputs of 32 kB made to be slow. json_repair is needed for the comparison only.
+
+Honesty about the damages: the first kind, `damage`, is what models are known to do wrong, and the reader was
+written with that list at hand. The second, `blind`, knows nothing of JSON: characters anywhere are deleted,
+doubled, swapped or replaced. Neither reader was tuned to it, and what it does inside a text or a number
+nobody can undo, which caps both alike.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +189,21 @@ DAMAGES = [
 ]  # fmt: skip
 
 
+def blind(text: str, rng: random.Random) -> str:
+    """Delete, double, swap or replace one character anywhere, or one to five in a row."""
+    i = rng.randrange(len(text) - 6)
+    kind = rng.randrange(5)
+    if kind == 0:
+        return text[:i] + text[i + 1 :]
+    if kind == 1:
+        return text[:i] + text[i] + text[i:]
+    if kind == 2:
+        return text[:i] + text[i + 1] + text[i] + text[i + 2 :]
+    if kind == 3:
+        return text[:i] + rng.choice(text) + text[i + 1 :]
+    return text[:i] + text[i + rng.randrange(2, 6) :]
+
+
 def pieces(document: Any) -> Counter[str]:
     """List what of a scene can be lost, colours, parts, steps and the rest, each as text."""
     found: Counter[str] = Counter()
@@ -205,9 +225,9 @@ def pieces(document: Any) -> Counter[str]:
 
 
 def survival(
-    readers: dict[str, Reader], damages: int, count: int, seed: int
+    readers: dict[str, Reader], kinds: list[Any], damages: int, count: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Share of exact scenes and of pieces found again, over `count` damaged replies."""
+    """Share of exact scenes and of pieces found again, over `count` replies damaged `damages` times."""
     rng = random.Random(f"{seed} {damages}")
     texts = [path.read_text() for path in REPLIES]
     documents = [json.loads(text) for text in texts]
@@ -216,7 +236,7 @@ def survival(
     for _ in range(count):
         k = rng.randrange(len(texts))
         text = texts[k]
-        for damage in rng.sample(DAMAGES, damages):
+        for damage in rng.sample(kinds, damages):
             text = damage(text, rng)
         for name, reader in readers.items():
             value = reader(text)
@@ -272,28 +292,37 @@ UNITS = (  # what the inputs made to be slow repeat
 )
 
 
-def nasty() -> dict[str, str]:
-    """Make inputs of 32 kB that are meant to be slow."""
-    kilo = 32_000
-    lines = ["data: {}\n", "```\n", "},\n{", "«a,\n"]
-    units = [*UNITS.split(" "), *lines, " ", "\n", "\u2028", "it's ", "[x, z] ", "{a:b "]
-    texts = {unit: unit * (kilo // len(unit)) for unit in units}
-    rest = {f"[{unit}": "[" + text for unit, text in texts.items()}
-    rest |= {'{"build":[' + unit: '{"size":[1,1,1],"build":[' + text for unit, text in texts.items()}
+KILO = 32_000
+
+
+def nasty(more: int = 300) -> Iterator[tuple[str, str]]:
+    """Make inputs of 32 kB that are meant to be slow: units repeated, after three beginnings, and mixed.
+
+    more: how many random mixes of two to four units are tried as well.
+    """
+    lines = ["data: {}\n", "```\n", "},\n{", "«a,\n", "- a: b\n", "  a:\n", "x,y,z\n1,2,3\n", "[[build]]\n"]
+    units = [*UNITS.split(" "), *lines, " ", "\n", "\u2028", "it's ", "[x, z] ", "{a:b ", "\\[", "&quot;"]
+    for unit in units:
+        for before in ("", "[", '{"size":[1,1,1],"build":[', "build:\n"):
+            yield before + unit, before + unit * (KILO // len(unit))
     rng = random.Random(2)
     for marks in ('[]{},:"1a ', "[]{}", "'\" a,", '{}":,[]\n/*#.'):
-        rest[f"random {marks}"] = "".join(rng.choice(marks) for _ in range(kilo))
-    return texts | rest
+        yield f"random {marks}", "".join(rng.choice(marks) for _ in range(KILO))
+    for _ in range(more):
+        mix = "".join(rng.choices(units, k=rng.randrange(2, 5)))
+        yield mix, mix * (KILO // len(mix))
 
 
-def slowest() -> tuple[float, str]:
-    """Find the worst time over the nasty inputs, and which it is."""
-    worst = (0.0, "")
-    for name, text in nasty().items():
+def slowest() -> tuple[float, str, int]:
+    """Find the worst time over the nasty inputs, which it is, and how many were tried."""
+    worst, which, tried = 0.0, "", 0
+    for name, text in nasty():
         start = time.process_time()
         voxgen_reader(text)
-        worst = max(worst, (time.process_time() - start, name))
-    return worst
+        tried += 1
+        if (took := time.process_time() - start) > worst:
+            worst, which = took, name
+    return worst, which, tried
 
 
 # -------------------------------------------------------------------------------------- table
@@ -311,7 +340,8 @@ def measure(count: int, seed: int) -> dict[str, Any]:
     if CASES.exists():
         report["cases"] = {name: right_answers(reader) for name, reader in readers.items()}
     if REPLIES:
-        report["damaged"] = {str(n): survival(readers, n, count, seed) for n in (1, 2, 4)}
+        for name, kinds in (("damage", DAMAGES), ("blind", [blind] * 4)):
+            report[name] = {str(n): survival(readers, kinds, n, count, seed) for n in (1, 2, 4)}
     report["cut 5 MB / json.loads"] = cut_ratio()
     report["slowest 32 kB"] = slowest()
     return report
@@ -322,13 +352,14 @@ def show(report: dict[str, Any]) -> None:
         print(
             f"cases    {name:20} {right} right" + (f"; wrong: {', '.join(wrong)}" if len(wrong) < 9 else "")
         )
-    for damages, rows in report.get("damaged", {}).items():
-        for name, (exact, recall) in rows.items():
-            print(f"damage {damages} {name:20} exact {exact:.3f}  recall {recall:.3f}")
+    for kind in ("damage", "blind"):
+        for damages, rows in report.get(kind, {}).items():
+            for name, (exact, recall) in rows.items():
+                print(f"{kind:6} {damages} {name:20} exact {exact:.3f}  recall {recall:.3f}")
     ratio = report["cut 5 MB / json.loads"]
     print(f"a 5 MB reply cut near its end: {ratio:.1f} times json.loads (demanded: 15)")
-    worst, name = report["slowest 32 kB"]
-    print(f"slowest of the nasty 32 kB inputs: {worst:.2f} s, {name!r} (demanded: 0.5 s)")
+    worst, name, tried = report["slowest 32 kB"]
+    print(f"slowest of {tried} nasty inputs of 32 kB: {worst:.2f} s, {name[:60]!r} (demanded: 0.5 s)")
 
 
 def main() -> None:

@@ -304,7 +304,7 @@ def test_a_named_command_is_never_taken_for_a_slip(folder: Path) -> None:
         (["render", "missing.json"], 6, "missing.json cannot be read"),
         (["render", "."], 6, "is a folder"),
         (["check", "hello.txt"], 4, "hello.txt"),
-        (["export", "post.json", "."], 6, "known are .json, .npz, .png"),
+        (["export", "post.json", "."], 6, "known are .binvox, .glb, .json"),
         (["export", "post.json", "post.xyz"], 6, "known are"),
         (["render", "post.json", "-o", "post.gif"], 2, "PNG"),
         (["render", "post.json", "post.json", "-o", "x.png"], 2, "one output"),

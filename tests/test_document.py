@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
+from voxgen.language.builder import build
 from voxgen.language.document import (
     COMMON,
     STEPS,
@@ -20,6 +21,7 @@ from voxgen.language.document import (
     read_view,
     remarks,
 )
+from voxgen.language.reader import lost_steps
 from voxgen.language.remarks import components, solid_runs
 from voxgen.scene import AIR, Light, Material, Repair, View, VoxelGrid
 
@@ -501,7 +503,40 @@ def test_y_up_is_turned_only_where_that_fixes_everything() -> None:
     assert document["build"] == [{"box": [[0, 0, 0], [7, 7, 19]], "of": "a"}]
     assert repairs[0].level == "warn"
     for other in ({"box": [[0, 0, 0], [8, 0, 0]], "of": "a"}, {"box": [[0, 0, 0], ["w", 1, 1]], "of": "a"}):
-        assert scene(size=[8, 8, 20], build=[tower, other])[1] == []
+        assert scene(size=[8, 8, 20], build=[tower, BOX, other])[0]["build"] == [tower, BOX, other]
+    assert scene(size=[8, 8, 20], up="z", build=[tower, BOX])[1] == []
+
+
+def test_a_size_that_most_steps_reach_out_of_grows() -> None:
+    far = {"box": [[0, 0, 0], [7, 9, 7]], "of": "a"}
+    document, repairs = scene(size=[4, 4, 4], build=[BOX, far, far])
+    assert document["size"] == [8, 10, 8]
+    assert [(r.path, r.level) for r in repairs] == [("$.size", "warn")]
+    assert scene(size=[4, 4, 4], build=[BOX, BOX, far])[1] == []
+    assert scene(size=[4, 4, 4], build=[BOX, {"box": [[0, 0, 0], [999, 9, 9]], "of": "a"}] * 3)[1] == []
+
+
+def test_numbers_between_cells_are_rounded_and_counted_once() -> None:
+    document, repairs = scene(build=[{"box": [[0.5, 0, 0], [3.4, 3.004, 3]], "of": "a"}])
+    assert document["build"] == [{"box": [[1, 0, 0], [3, 3.004, 3]], "of": "a"}]
+    assert [(r.path, r.problem, r.level) for r in repairs] == [
+        ("$.build", "2 numbers lie between cells", "warn")
+    ]
+
+
+def test_a_step_outside_of_the_scene_is_told() -> None:
+    away = {"box": [[40, 0, 0], [43, 3, 3]], "of": "a"}
+    found = build({"size": [8, 8, 8], "palette": PALETTE, "build": [BOX, BOX, away]}).repairs
+    assert ("$.build[2]", "info") in [(r.path, r.level) for r in found]
+
+
+def test_a_cell_given_twice_is_counted_and_a_clear_color_is_air() -> None:
+    document, repairs = scene(
+        palette={"a": "#ff0000", "b": "#00ff0000"},
+        build=[{"voxels": [[0, 0, 0, "a"], [0, 0, 0, "b"]]}, {**BOX, "of": "b"}],
+    )
+    assert document["build"] == [{"voxels": [[0, 0, 0]], "of": "air"}, {**BOX, "of": "air"}]
+    assert "1 cell is given twice" in [r.problem for r in repairs]
 
 
 def test_cells_outside_are_left_to_be_clipped() -> None:
@@ -829,3 +864,126 @@ def test_colour_names_are_known_after_a_picture_was_drawn_on_one_of_them() -> No
     palette._names.cache_clear()
     ImageColor.getrgb("tomato")  # Pillow then keeps it in another form
     assert palette.read_color("tomato") == palette.read_color("#ff6347")
+
+
+def test_lost_steps_are_counted_once_each_beside_all_there_are() -> None:
+    steps = [
+        BOX,
+        {"wibble": 1},
+        {"sphere": {"center": [1, 1, 1]}, "of": "a"},
+        {"place": "none", "at": [0, 0, 0]},
+    ]
+    parts = {"p": {"size": [1, 1, 1], "build": [{"voxels": [[0, 0, 0]], "of": "a"}, {"wobble": 2}]}}
+    nested = {"repeat": 2, "build": [BOX, {"box": 3, "of": "a"}]}
+    for size in ([8, 8, 8], None):
+        found = build({"size": size, "palette": PALETTE, "parts": parts, "build": [*steps, nested]})
+        assert lost_steps(found) == (5, 9)
+    assert lost_steps(build({"build": [BOX]})) == (0, 1)
+
+
+# --------------------------------------------------------------------------- y runs up
+
+LITERAL = [  # what means the same cells in any axes
+    {"box": [[1, 0, 2], [3, 5, 4]], "of": "red", "hollow": True},
+    {"box": [["1", "k-k", 2], [3, "2+3", "k"]], "of": "red"},
+    {"sphere": {"center": [4, 3, 2], "radius": [3, 2, 1]}, "of": "red"},
+    {"ellipsoid": {"center": [4, 3, 2.5], "radius": 2}, "of": "red"},
+    {"cylinder": {"base": [4, 0, 3], "radius": [2, 1], "height": 5, "axis": "y"}, "of": "red"},
+    {"cylinder": {"base": [4, 2, 1], "radius": 2, "height": 4, "axis": "z", "top": 0}, "of": "red"},
+    {"cone": {"base": [0, 3, 3], "radius": 3, "height": "k+1", "axis": "x"}, "of": "red"},
+    {"line": [[0, 0, 0], [7, 5, 6]], "width": 2, "of": "red"},
+    {"voxels": [[0, 1, 2], [7, 5, 0]], "of": "red"},
+    {"formula": "x + 2*y > z + 3 and not (z == 2)", "in": [[0, 0, 1], [6, 4, 5]], "of": "red"},
+    {"formula": "hypot(x-3, z-2) < 2", "of": "red", "when": "y < 4"},
+    {"repeat": 3, "as": "z", "build": [{"box": [["z", "z", 0], ["z", "z+1", "z"]], "of": "red"}]},
+    {"mirror": "z"},
+]
+
+
+@pytest.mark.parametrize("step", LITERAL, ids=json.dumps)
+def test_every_step_turns_with_a_scene_whose_y_runs_up(step: dict[str, Any]) -> None:
+    corner = {"voxels": [[0, 0, 0], [1, 0, 0], [0, 1, 0]], "of": "blue"}
+    document = {"size": [8, 6, 7], "let": {"k": 4}, "build": [corner, step]}
+    lying, standing = build(document).grid, build({**document, "up": "y"}).grid
+    assert standing.size == (8, 7, 6)
+    assert np.array_equal(standing.indices, lying.indices.transpose(0, 2, 1)[:, ::-1])
+
+
+def cells_of(document: dict[str, Any]) -> set[tuple[int, ...]]:
+    return {tuple(int(v) for v in cell) for cell in np.argwhere(build(document).grid.indices)}
+
+
+@pytest.mark.parametrize(
+    ("y_up", "z_up"),
+    [
+        (  # what stands goes on standing
+            {"cylinder": {"base": [3, 1, 2], "radius": 1, "height": 4}},
+            {"cylinder": {"base": [3, 4, 1], "radius": 1, "height": 4}},
+        ),
+        (
+            {"roof": {"box": [[0, 1, 1], [6, 4, 5]], "along": "z"}},
+            {"roof": {"box": [[0, 1, 1], [6, 5, 4]], "along": "y"}},
+        ),
+        ({"pyramid": [[0, 0, 2], [4, 3, 6]]}, {"pyramid": [[0, 0, 0], [4, 4, 3]]}),
+        (
+            {"sphere": {"center": [3, 2, 3], "radius": 2}, "keep": "top"},
+            {"sphere": {"center": [3, 3, 2], "radius": 2}, "keep": "top"},
+        ),
+        (
+            {"layers": ["ab/a./b.", "a*2/.b/.a"], "at": [1, 2, 0], "key": {"a": "red", "b": "red"}},
+            {"layers": ["ab/a./b.", "a*2/.b/.a"], "at": [1, 4, 2], "key": {"a": "red", "b": "red"}},
+        ),
+        (
+            {
+                "layers": ["ab/a.", ".b/.a"],
+                "at": [1, 2, 1],
+                "key": {"a": "red", "b": "red"},
+                "facing": "front",
+            },
+            {
+                "layers": ["ab/a.", ".b/.a"],
+                "at": [1, 4, 2],
+                "key": {"a": "red", "b": "red"},
+                "facing": "front",
+            },
+        ),
+        ({"place": "p", "at": [[1, 0, 2]]}, {"place": "q", "at": [[1, 2, 0]]}),
+        ({"place": "p", "at": [[1, 0, 2]], "turn": 90}, {"place": "q", "at": [[1, 3, 0]], "turn": 90}),
+        (
+            {"place": "p", "at": [[3, 1, 3]], "anchor": "center", "mirror": "z"},
+            {"place": "q", "at": [[3, 3, 1]], "anchor": "center", "mirror": "y"},
+        ),
+        (
+            {"terrain": {"box": [[0, 0, 1], [6, 0, 4]], "scale": 4}},
+            {"terrain": {"box": [[0, 2, 0], [6, 5, 0]], "scale": 4}},
+        ),
+    ],
+    ids=str,
+)
+def test_what_knows_up_by_itself_keeps_it(y_up: dict[str, Any], z_up: dict[str, Any]) -> None:
+    parts = {
+        "p": {
+            "size": [2, 3, 3],
+            "build": [{"voxels": [[0, 0, 0], [1, 0, 0], [0, 2, 0], [1, 0, 2]], "of": "red"}],
+        },
+        "q": {
+            "size": [2, 3, 3],
+            "build": [{"voxels": [[0, 2, 0], [1, 2, 0], [0, 2, 2], [1, 0, 0]], "of": "red"}],
+        },
+    }
+    up = {"size": [8, 6, 7], "up": "y", "parts": parts, "build": [{**y_up, "of": "red"}]}
+    assert cells_of(up) == cells_of({"size": [8, 7, 6], "parts": parts, "build": [{**z_up, "of": "red"}]})
+
+
+def test_a_turned_document_needs_no_more_mending() -> None:
+    document = {"size": [8, 6, 7], "up": "y", "palette": PALETTE, "build": LITERAL}
+    again, _ = mend(document)
+    assert mend(again)[0] == again
+
+
+def test_axes_that_only_may_be_swapped_are_asked_about_and_kept() -> None:
+    steps = [{"box": [[0, 0, i], [3, 9, i]], "of": "a"} for i in range(3)]
+    document = {"size": [8, 4, 12], "palette": PALETTE, "build": [*steps, {"repeat": 2, "build": [BOX]}]}
+    assert mend(document)[1] == []
+    assert any('"up": "y"' in r.fix for r in build(document).repairs)
+    assert not any('"up": "y"' in r.fix for r in build({**document, "up": "z"}).repairs)

@@ -114,7 +114,11 @@ def _cut_npz() -> bytes:
     [
         ("bomb.json", _bomb(), "more than 64 MB"),
         ("cut.gz", gzip.compress(b"{" * 999, mtime=0)[:3] + b"\x07" * 9, "damaged"),
-        ("house.litematic", gzip.compress(b"\n\x00\x00\x03\x00\x07Version", mtime=0), "a Minecraft file"),
+        (
+            "house.litematic",
+            gzip.compress(b"\n\x00\x00\x03\x00\x07Version", mtime=0),
+            "the Minecraft file is damaged",
+        ),
         ("huge.npz", _huge_npz(), "declares 100000×100000×100"),
         ("pickled.npz", _pickled_npz(), "not an .npz archive"),
         ("cut.npz", _cut_npz(), "not an .npz archive"),
@@ -145,7 +149,7 @@ def test_files_that_cannot_be_read_or_written_say_why(tmp_path: Path) -> None:
         files.load(tmp_path)
     with pytest.raises(FileError, match="no such file"):
         files.save(scene, tmp_path / "missing" / "scene.json")
-    with pytest.raises(FileError, match=r"unknown.*known are \.json, \.npz"):
+    with pytest.raises(FileError, match=r"unknown.*known are \.binvox, \.glb, \.json"):
         files.save(scene, tmp_path / "scene.xyz")
     with pytest.raises(FileError, match="no extension"):
         files.save(scene, tmp_path / "scene")

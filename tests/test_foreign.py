@@ -9,14 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
-from voxgen.language import foreign
 from voxgen.language.blocks import block_material, is_air
 from voxgen.language.builder import build
-from voxgen.language.foreign import Foreign, recognise, recognise_text
+from voxgen.language.foreign import Foreign, lines, recognise, recognise_text
+from voxgen.language.palette import hex_of
+from voxgen.language.reader import read
 from voxgen.scene import VoxelGrid
 
 FIXTURES = Path(__file__).parent / "fixtures" / "foreign"
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text(encoding="utf-8"))
+VARIANTS = FIXTURES.parent / "builds"
+MEANT = json.loads((VARIANTS / "expected.json").read_text(encoding="utf-8"))
 BUILDS = Path(__file__).parents[2] / "shared" / "builds"
 MANIFEST = json.loads((BUILDS / "manifest.json").read_text()) if BUILDS.exists() else []
 
@@ -53,6 +56,18 @@ def test_every_shape_gives_its_cells_and_size(name: str) -> None:
     assert not [r for r in found.repairs if r.level == "loss"]
 
 
+@pytest.mark.parametrize("name", MEANT)
+def test_every_variant_gives_its_very_cells_and_colors(name: str) -> None:
+    """Other keys, orders and wrappers than the format's own change nothing."""
+    grid = read((VARIANTS / name).read_bytes()).grid
+    low = grid.bounds()[0]
+    found = {
+        ",".join(str(v) for v in cell - low): hex_of(grid.palette[grid.indices[tuple(cell)]].color)
+        for cell in np.argwhere(grid.indices)
+    }
+    assert found == {cell: color or found.get(cell) for cell, color in MEANT[name].items()}
+
+
 @pytest.mark.skipif(not MANIFEST, reason="the collected builds are not here")
 @pytest.mark.parametrize("entry", [e for e in MANIFEST if e["schema"] != "vox"], ids=lambda e: e["file"])
 def test_real_builds_have_the_listed_voxels_and_size(entry: dict[str, str]) -> None:
@@ -76,6 +91,14 @@ def test_a_recorded_tool_call_with_code_is_refused() -> None:
 
 
 # --------------------------------------------------------------------------- axes and ends
+
+
+def test_lights_beside_layers_are_not_the_build() -> None:
+    lit = {"size": [2, 2, 1], "palette": {"a": "red"}, "layers": ["aa/aa"]}
+    for key in ("lights", "spots"):
+        found = recognise({**lit, key: [{"x": 1, "y": 1, "z": 9, "color": "white"}] * 3})
+        assert found is not None
+        assert found.name == "plain layers"
 
 
 def test_y_up_is_turned_not_mirrored() -> None:
@@ -179,6 +202,10 @@ def test_brick_lines_may_stand_among_a_few_words() -> None:
         ("red_sandstone_slab", "red_sandstone"),
         ("potted_poppy", "poppy"),
         ("chest[facing=north]{Items:[]}", "chest"),
+        ("silver_glazed_terracotta", "light_gray_glazed_terracotta"),
+        ("lit_redstone_lamp", "redstone_lamp"),
+        ("cobbled_deepslate_wall", "deepslate"),
+        ("attached_melon_stem", "melon"),
     ],
 )
 def test_block_names_lose_their_state_and_family_ending(name: str, color: str) -> None:
@@ -316,7 +343,7 @@ def test_very_many_names_each_get_a_color() -> None:
 
 
 def test_a_text_format_of_endless_lines_is_cut_short_with_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "MAX_LINES", 4)
+    monkeypatch.setattr(lines, "MAX_LINES", 4)
     found = recognise_text("".join(f"2x4 (0,0,{z})\n" for z in range(9)))
     assert found is not None
     assert found.grid is not None

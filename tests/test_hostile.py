@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
+from voxgen.language.builder import Limits
+from voxgen.language.document import STEPS, mend
 from voxgen.language.reader import read
 
 ROOT = Path(__file__).parents[1]
@@ -119,7 +121,61 @@ def test_hostile_text_ends_soon_and_small(tmp_path: Path, name: str) -> None:
     path.write_text(text, encoding="utf-8")
     memory, said, output = checked(path)
     assert said == code, output
-    assert memory < MEMORY + 4 * len(text)
+    assert memory < MEMORY
+
+
+LARGE = 60_000_000  # characters
+HEAD = '{"size":[99,99,99],"palette":{"red":"#ff0000"},"build":['
+STEP = '{"box":[[1,2,3],[4,5,6]],"of":"red"},'
+KINDS: dict[
+    str, tuple[str, str, str, int]
+] = {  # name → what comes before, over and over, after; the exit code
+    "valid steps": (HEAD, STEP, STEP[:-1] + "]}", 0),
+    "cut steps": (HEAD, STEP, "", 0),
+    "steps with a comma too many": (HEAD, STEP.replace("}", ",}"), "]}", 0),
+    "steps without quotes": (HEAD, STEP.replace('"', ""), "]}", 0),
+    "one step a line": ("", STEP[:-1] + "\n", "", 0),
+    "cells": (HEAD + '{"of":"red","voxels":[', "[12,3,4],", "[1,2,3]]}]}", 0),
+    "cells with colors": (HEAD + '{"voxels":[', "[12,3,4,[200,10,33]],", "[1,2,3,[1,2,3]]]}]}", 0),
+    "foreign cells": ("[", '{"x":1,"y":2,"z":3,"c":"#ff0000"},', '{"x":1,"y":2,"z":3,"c":"red"}]', 0),
+    "foreign cells, cut": ("[", '[12,3,4,"minecraft:stone"],', "", 0),
+    "foreign cuboids": ('{"blocks":[', '{"start":[0,0,0],"end":[3,3,3],"type":"stone"},', "", 0),
+    "foreign operations": ('{"palette":{"a":"red"},"ops":[["set","a",', "1,2,3,", "4,5,6]]}", 0),
+    "bricks": ("", "2x4 (1,2,3)\n", "", 0),
+    "one text": ('{"title":"', "abcdefghij", '"', 4),
+    "quotes in a text": ('{"title":"', 'abc"def, ', "", 4),
+    "numbers": ("[", "1,", "1]", 4),
+    "lists": ("[", "[],", "[]]", 4),
+    "rubble": ("", '{]:"a,1[} ', "", 4),
+    "rows of a layer": (HEAD[:-8] + '"layers":["', "aaaaaaaa/", 'a"]}', 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize("name", KINDS)
+def test_sixty_megabytes_of_one_kind_end_soon_and_small(tmp_path: Path, name: str) -> None:
+    before, unit, after, code = KINDS[name]
+    path = tmp_path / "reply.txt"
+    path.write_text(before + unit * (LARGE // len(unit)) + after, encoding="utf-8")
+    memory, said, output = checked(path)
+    assert said == code, output
+    assert memory < MEMORY
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize("cell", ["[%d,%d,%d,[%d,%d,%d]]", "[%d,%d,%d,%d,%d,%d]"])
+@pytest.mark.parametrize("around", ['{"size":[100,100,100],"voxels":[%s]}', HEAD + '{"voxels":[%s]}]}'])
+def test_a_million_cells_of_a_million_colors_are_all_read(tmp_path: Path, cell: str, around: str) -> None:
+    numbers = range(1_000_000)
+    rows = (cell % (i % 100, i // 100 % 100, i // 10_000, i % 256, i // 256 % 256, i >> 16) for i in numbers)
+    path = tmp_path / "reply.txt"
+    path.write_text(around % ",".join(rows), encoding="utf-8")
+    memory, said, output = checked(path)
+    assert said == 0, output
+    assert "1,000,000 voxels" in output
+    assert memory < MEMORY
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
@@ -130,31 +186,46 @@ def test_the_measure_of_memory_sees_memory(tmp_path: Path) -> None:
     assert checked(path)[0] < 100 << 20
 
 
-REPLY = (ROOT / "gallery" / "phoenix" / "reply.txt").read_text(encoding="utf-8")
-_MARKS = "{}[]\",:\\\n\x00\u2028 .0123456789-+*/#eE'`"
+FIXTURES = Path(__file__).parent / "fixtures"
+TEXTS = [  # what a fuzzer damages: real replies, and every way to write a scene or a build
+    *(path.read_text("utf-8") for path in sorted(ROOT.glob("gallery/*/reply.txt"))),
+    *(
+        path.read_bytes().decode("utf-8", "replace")
+        for folder in ("pond", "replies", "builds", "foreign")
+        for path in sorted((FIXTURES / folder).iterdir())
+        if path.name != "expected.json"
+    ),
+]
+_MARKS = "{}[]\",:\\\n\x00\u2028 .0123456789-+*/#eE'`|><()=x"
 
 
 def damaged(seed: int) -> str:
-    """Return a piece of a real reply with a few random edits."""
+    """Return a text, mostly a piece of it, with a few random edits and sometimes a piece of another."""
     chance = random.Random(seed)
-    text = REPLY[: chance.randrange(200, 4000)] if chance.random() < 0.7 else REPLY
+    text = chance.choice(TEXTS)
+    text = text[: chance.randrange(200, 4000)] if chance.random() < 0.7 else text[:20_000]
     for _ in range(chance.choice([0, 1, 2, 4, 16])):
-        at = chance.randrange(len(text))
+        at = chance.randrange(len(text) + 1)
         cut = chance.choice([0, 0, 1, 1, 3, 40])
         text = text[:at] + "".join(chance.choices(_MARKS, k=chance.randrange(4))) + text[at + cut :]
+    if chance.random() < 0.2:
+        other, at = chance.choice(TEXTS)[:2000], chance.randrange(len(text) + 1)
+        text = text[:at] + other[chance.randrange(len(other)) :] + text[at:]
     return text
 
 
 def reads_or_says_why(text: str) -> None:
+    found, reason = None, ""
     try:
-        found = read(text)
+        found = read(text, limits=Limits(step_seconds=1, total_seconds=3))
     except ReplyError as error:
         reason = str(error)
-        found = None
     if found is None:
         assert reason
         assert "\n" not in reason
+        assert "the reply cannot be read" not in reason  # a bug, caught at the last moment
         return
+    assert not [r for r in found.repairs if "beyond understanding" in r.problem], found.repairs
     assert found.grid.voxels > 0
     assert found.grid.indices.max() < len(found.grid.palette)
 
@@ -163,14 +234,20 @@ _WORDS = [
     "size", "palette", "build", "box", "of", "sphere", "center", "radius", "parts", "place", "at", "layers",
     "blocks", "boxes", "x", "y", "z", "type", "color", "ops", "start", "end", "repeat", "formula", "in",
     "let", "scatter", "on", "count", "voxels", "key", "light", "view", "textures", "functions",
-    "when", "only",
+    "when", "only", "up", "palette", "start", "end", "from", "to", "position", "ops", "l", "p", "data",
+    "positions", "colors", "dims", "width", "bricks", "commands", "path", "value", "op", "scene", "turn",
+    "axis", "base", "height", "cylinder", "roof", "terrain", "line", "formula", "mirror", "hollow",
 ]  # fmt: skip
 _JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-9, 99)
     | st.floats()
-    | st.sampled_from(["x", "#fff", "i+1", "air", "2x4"]),
+    | st.sampled_from(
+        ["x", "y", "#fff", "i+1", "air", "2x4", "stone", "1,2,3", "S*3|S", "2x4 (0,0,0)", "{}", "red"]
+    )
+    | st.lists(st.integers(-3, 12), min_size=3, max_size=7)
+    | st.lists(st.lists(st.integers(-3, 12), min_size=3, max_size=3), min_size=2, max_size=3),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -195,6 +272,30 @@ def test_any_damage_to_a_reply_leaves_a_scene_or_a_reason(seed: int) -> None:
 @given(_JSON)
 def test_any_json_is_a_scene_or_a_reason(value: Any) -> None:
     reads_or_says_why(json.dumps(value))
+
+
+_STEP = st.sampled_from(sorted(STEPS)).flatmap(
+    lambda name: st.fixed_dictionaries(
+        {name: _JSON, "of": st.sampled_from(["a", "red", {"a": 1, "b": 2}, None, ["a"], "zzz"])},
+        optional=dict.fromkeys(sorted(STEPS[name]), _JSON) | {"when": _JSON, "only": st.just("air")},
+    )
+)
+
+
+@_quickly
+@given(
+    st.lists(_STEP, max_size=5), st.sampled_from(["", "y", "z"]), st.sampled_from([None, [8, 6, 7], "9x9x9"])
+)
+def test_any_steps_give_a_grid_within_their_size_or_a_reason(steps: list[Any], up: str, size: Any) -> None:
+    document = {"size": size, "up": up, "palette": {"a": "#123456", "b": "red"}, "build": steps}
+    reads_or_says_why(json.dumps(document))
+    mended, _ = mend(json.loads(json.dumps(document)))
+    assert mend(mended)[1] == []
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "fuzz").glob("*.txt")), ids=lambda path: path.stem)
+def test_what_a_fuzzer_once_broke_is_read_or_refused(path: Path) -> None:
+    reads_or_says_why(path.read_bytes().decode("utf-8"))
 
 
 @_quickly

@@ -9,18 +9,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
 from voxgen.language import reply
+from voxgen.language.reader import read
 from voxgen.language.reply import parse
 from voxgen.language.stream import Listener
 from voxgen.language.tokens import MAX_DEPTH, MAX_REPAIRS, work_out
+from voxgen.scene import Scene
 
 FIXTURES = Path(__file__).parent / "fixtures" / "replies"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FIXTURES / "expected.json").read_text("utf-8"))
+ROOT = Path(__file__).parents[1]
+POND = FIXTURES.parent / "pond"
 CASES = Path(__file__).parents[2] / "shared" / "broken" / "cases.json"
 
 SCENE: dict[str, Any] = {
@@ -79,6 +84,20 @@ def test_fixture_is_read_as_meant_and_says_what_was_mended(name: str) -> None:
 
 def test_every_fixture_file_has_an_expected_value() -> None:
     assert {path.stem for path in FIXTURES.glob("*.txt")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("path", sorted(POND.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_way_to_write_the_pond_builds_the_pond(path: Path) -> None:
+    """Whatever it comes wrapped in and however it is written: the very same cells and colours."""
+    meant, found = read((POND / "pond.json").read_bytes()), read(path.read_bytes())
+    assert found.grid.size == meant.grid.size
+    assert np.array_equal(colors(found), colors(meant))
+
+
+def colors(scene: Scene) -> Any:
+    """Return (X, Y, Z, 3) colours, -1 in the air."""
+    table = np.array([material.color if i else (-1,) * 3 for i, material in enumerate(scene.grid.palette)])
+    return table[scene.grid.indices]
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
@@ -208,6 +227,11 @@ def test_a_repair_says_line_and_column_of_the_odd_place() -> None:
         ("line 2, column 16", "info"),
         ("line 3, column 12", "info"),
     ]
+
+
+def test_a_repair_says_the_place_in_the_text_as_it_came() -> None:
+    _, repairs = parse('> {"size": [4, 4, 4],\n>  "build": [], // nothing\n>  "title": tree}\n')
+    assert [repair.path for repair in repairs][:2] == ["line 2, column 17", "line 3, column 13"]
 
 
 def test_repairs_are_capped_and_the_rest_counted() -> None:
@@ -362,9 +386,56 @@ def test_a_damaged_archive_is_called_one(text: str | bytes) -> None:
 
 
 def test_of_a_reply_beyond_the_limit_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reply, "MAX_STRICT", 60)
-    monkeypatch.setattr(reply, "MAX_LOOSE", 60)
+    monkeypatch.setattr(reply, "MAX_MEMORY", 2000)
     step = {"box": [[0, 0, 0], [1, 1, 1]]}
     value, repairs = parse(json.dumps({"build": [step] * 5}))
-    assert value == {"build": [step]}
+    assert value["build"] == [step] * len(value["build"])
+    assert 0 < len(value["build"]) < 5, value
     assert any(r.level == "loss" and "characters long" in r.problem for r in repairs)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("gallery/*/reply.txt")), ids=lambda path: path.parent.name)
+def test_a_listener_hands_over_every_piece_of_a_recorded_reply_character_by_character(path: Path) -> None:
+    text = path.read_text("utf-8")
+    document = json.loads(text)
+    listener = Listener()
+    pieces = [piece for sign in text for piece in listener.feed(sign)]
+    assert [piece.value for piece in pieces if piece.kind == "step"] == document["build"]
+    assert {p.name: p.value for p in pieces if p.kind == "part"} == document.get("parts", {})
+    assert {p.name: p.value for p in pieces if p.kind == "color"} == document["palette"]
+
+
+def test_a_listener_knows_at_every_cut_what_a_cut_reply_would_keep() -> None:
+    text = json.dumps(SCENE, indent=1)
+    listener, steps = Listener(), 0
+    for length in range(1, len(text) + 1):
+        steps += sum(piece.kind == "step" for piece in listener.feed(text[length - 1]))
+        if length % 7 == 0 and length > 300:
+            kept = parse(text[:length])[0].get("build", [])
+            assert kept[:steps] == SCENE["build"][:steps]
+            assert len(kept) <= steps + 1
+    assert steps == len(SCENE["build"])
+
+
+def test_a_listener_looks_at_each_character_a_bounded_number_of_times() -> None:
+    """Reading ten times as much takes ten times the work, counted in calls of the patterns, not in time."""
+
+    def work(times: int) -> int:
+        text = '{"build": [' + '{"box": [[0, 0, 0], [1, 1, 1]], "of": "red", "note": "a [b] c"},' * times
+        calls = 0
+
+        def count(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        listener = Listener()
+        sys.setprofile(count)
+        try:
+            for at in range(0, len(text), 5):
+                listener.feed(text[at : at + 5])
+        finally:
+            sys.setprofile(None)
+        assert listener.steps == times
+        return calls
+
+    assert work(400) < 11 * work(40)

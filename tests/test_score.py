@@ -14,10 +14,10 @@ from voxgen import files
 from voxgen.ask.composer import compose
 from voxgen.ask.confidence import GROUP, Confidence, threshold
 from voxgen.language.builder import build
-from voxgen.language.reader import read
+from voxgen.language.reader import lost_steps, read
 from voxgen.preview import BACKGROUND, blocks, look
 from voxgen.scene import AIR, Material, Scene, VoxelGrid
-from voxgen.score import Score, empty_layers, lost_steps, score
+from voxgen.score import Score, empty_layers, score
 
 RED, BLUE = Material("red", (200, 40, 30)), Material("blue", (30, 60, 200))
 RICH = read(compose("a garden with a cottage", 0, "small")[0])

@@ -164,7 +164,7 @@ def test_a_packed_model_of_teardown_is_x_fastest() -> None:
         file(BAR, *(group(k, *[k + 1] * 10) for k in range(30))),
         file(BAR, move(0, 1, _t="9" * 5000), shape(1, 0)),
         file(BAR, move(0, 1, _r="0"), shape(1, 0)),
-        file(BAR, group(0, 1, 3), move(1, 2, _t="1000 0 0"), shape(2, 0), shape(3, 0)),
+        file(BAR, group(0, 1, 3), move(1, 2, _t="3000 0 0"), shape(2, 0), shape(3, 0)),
         file(BAR, chunk(b"nGRP", ints(0) + traits() + ints(2**31 - 1))),
         file(BAR, chunk(b"nTRN", ints(0, 1, -8))),
         file(packed((256, 256, 1), b"\1" * 65536), group(0, *[1] * 60000), shape(1, 0)),

@@ -152,6 +152,9 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Ask again, although the re
 Watch = Annotated[bool, typer.Option("--watch", help="Show the scene in the terminal while it is written.")]
 NoPicture = Annotated[bool, typer.Option("--no-picture", help="Stop at the scene's JSON.")]
 Seed = Annotated[int | None, typer.Option(help="Another number, another scene; models are told it too.")]
+Stock = Annotated[
+    bool, typer.Option("--stock", help="Offer the model the parts of the stock library, as @oak.")
+]
 
 
 @app.command()
@@ -169,6 +172,7 @@ def make(
     views: Views = None,
     renderer: Renderer = "auto",
     seed: Seed = None,
+    stock: Stock = False,
     model: ModelName = None,
     base_url: BaseUrl = None,
     samples: Annotated[
@@ -204,6 +208,7 @@ def make(
             base_url=base_url,
             size=size,
             seed=seed,
+            stock=stock,
             samples=samples,
             max_cost=max_cost,
             fresh=fresh,
@@ -403,6 +408,8 @@ def check(
 
     def tell(source: Path) -> int:
         scene = _load(source, limit)
+        if found := scene.origin.get("format"):
+            typer.echo(f"{source}: read as {found}", err=True)
         if as_json:
             about = {**_about(scene, None, source), "repairs": [asdict(r) for r in scene.repairs]}
             typer.echo(json.dumps(about, ensure_ascii=False))
@@ -420,6 +427,7 @@ def prompt(
     subject: Annotated[str, typer.Argument(metavar="PROMPT", help="What to build; - reads it from stdin.")],
     size: GridSize = None,
     seed: Seed = None,
+    stock: Stock = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -427,44 +435,68 @@ def prompt(
     from voxgen.ask import prompts
 
     text = _stdin_text() if subject == "-" else _printable(subject)
-    messages = prompts.scene_messages(text, size, seed)
+    messages = prompts.scene_messages(text, size, seed, stock)
     typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
 
 
 @app.command()
 def export(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
-    target: Annotated[
-        Path,
+    targets: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="OUT", help="The format is its extension: .json, .npz or .png; - is JSON on stdout."
+            metavar="OUT...",
+            help="The format is the extension: .vox, .schem, .litematic, .nbt, .glb, .obj, .ply, .stl, "
+            ".usdz, .qb, .binvox, .npz, .json or .png; - is JSON on stdout.",
         ),
     ],
+    schem_version: Annotated[
+        int | None, typer.Option("--schem-version", help="Of .schem: 2 (read by the most programs) or 3.")
+    ] = None,
+    manifold: Annotated[
+        bool, typer.Option("--manifold", help="Of .stl: every edge is shared by two triangles, for printing.")
+    ] = False,
+    no_quantize: Annotated[
+        bool, typer.Option("--no-quantize", help="Of .glb: floats only, for loaders without quantization.")
+    ] = False,
     renderer: Renderer = "auto",
     limit: LimitList = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Save a scene in another format."""
+    """Save a scene in other formats."""
     from voxgen import files
 
+    known = sorted(files.WRITERS)
+    for target in targets:
+        if str(target) != "-" and target.suffix.lower() not in known:
+            kind = f"the extension {target.suffix!r} is unknown" if target.suffix else "no extension"
+            raise FileError(f"{target}: {kind}", f"known are {', '.join(known)}")
+    given: dict[str, int] = {} if schem_version is None else {"schem_version": schem_version}
+    given |= {"manifold": True} if manifold else {}
+    given |= {"quantize": False} if no_quantize else {}
+    files.check_options(given, targets)
     say = _speaker(quiet)
+    pictures = any(target.suffix.lower() == ".png" for target in targets)
+    chosen = _choose(renderer, say) if pictures else renderer
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
-    known = [*sorted(files.WRITERS), ".png"]
-    if str(target) != "-" and target.suffix.lower() not in known:
-        raise FileError(
-            f"{target}: the extension {target.suffix!r} is unknown", f"known are {', '.join(known)}"
-        )
-    if str(target) == "-":
-        sys.stdout.buffer.write(files.text.write(scene))
-        return
-    if target.suffix.lower() == ".png":
-        look = {"renderer": _choose(renderer, say)}
-        _draw(scene, target, (1280, 960), look, None, False, quiet)
-    else:
-        files.save(scene, target)
-    typer.echo(target)
+    for target in targets:
+        if str(target) == "-":
+            sys.stdout.buffer.write(files.text.write(scene))
+            continue
+        ending = target.suffix.lower()
+        if ending == ".png":
+            _draw(scene, target, (1280, 960), {"renderer": chosen}, None, False, quiet)
+        else:
+            own = {name: value for name, value in given.items() if files.OPTIONS[name][0] == ending}
+            with _busy(f"writing {target}", quiet):
+                files.save(scene, target, tell=_teller(say, target), **own)
+        typer.echo(target)
+
+
+def _teller(say: Callable[[str], None], target: Path) -> Callable[[str], None]:
+    return lambda sentence: say(f"{target}: {sentence}")
 
 
 @app.command()

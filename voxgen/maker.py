@@ -18,11 +18,11 @@ from voxgen.conversation import Conversation, Tell, bill, total
 from voxgen.errors import FileError, ModelError, ReplyError, UsageError, VoxgenError
 from voxgen.language.builder import Limits, build
 from voxgen.language.document import mend
-from voxgen.language.reader import read
+from voxgen.language.reader import lost_steps, read
 from voxgen.language.reply import parse
 from voxgen.names import free_stem, slug, with_ending
 from voxgen.scene import BUILT_IN, Scene
-from voxgen.score import empty_layers, lost_steps, score
+from voxgen.score import empty_layers, score
 
 __all__ = ["edit", "edit_prompt", "free_stem", "make", "slug", "undo"]
 
@@ -39,6 +39,7 @@ def make(
     base_url: str | None = None,
     size: str | None = None,
     seed: int | None = None,
+    stock: bool = False,
     samples: int = 1,
     max_cost: float | None = None,
     fresh: bool = False,
@@ -52,7 +53,8 @@ def make(
     """Ask a model, or the built-in composer, for a scene, and build what comes back.
 
     size: "small", "medium", "large" or cells as "128x128x96". seed: varies the composer's scene, and is
-    named to a model. samples: how many scenes to ask for at once, 1 to 16; the one with the best
+    named to a model. stock: offer a model the parts of the stock library.
+    samples: how many scenes to ask for at once, 1 to 16; the one with the best
     `score` is kept, all are saved. max_cost: USD, refused before sending what it does not buy. fresh: ask
     again although the reply is in the cache. stem: path without extension for the files, by default made of
     the prompt in the current folder; a taken name gets -2. limits: how much a document may ask for.
@@ -68,7 +70,7 @@ def make(
     tell = tell or _silent
     if not 1 <= samples <= MOST_SAMPLES:
         raise UsageError(f"{samples} samples", f"ask for 1 to {MOST_SAMPLES}")
-    messages = prompts.scene_messages(prompt, size, seed)  # first: it checks prompt and size
+    messages = prompts.scene_messages(prompt, size, seed, stock)  # first: it checks prompt and size
     choice = choose(model, base_url, os.environ)
     wanted = Path(stem) if stem is not None else Path(slug(prompt))
     if choice.model is BUILTIN:

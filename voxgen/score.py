@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from voxgen.errors import ReplyError
-from voxgen.language.document import mend
+from voxgen.language.reader import lost_steps
 from voxgen.language.remarks import components, solid_runs
 from voxgen.preview import look
-from voxgen.scene import Repair, Scene, VoxelGrid
+from voxgen.scene import Scene, VoxelGrid
 
-__all__ = ["Score", "empty_layers", "lost_steps", "score"]
+__all__ = ["Score", "empty_layers", "score"]
 
-_STEP = re.compile(r"\$(?:\.parts\.[^\[\]]+?)?(?:\.build\[\d+\])+")
 _MANY = 50  # colours a rich scene shows
 _SHARE = 0.4  # of the frame a well filled picture covers
 _FRAME = (96, 72)  # pixels the measures are taken in
@@ -65,38 +61,11 @@ def score(scene: Scene) -> Score:
     )
 
 
-def lost_steps(scene: Scene) -> tuple[int, int]:
-    """Return how many steps were lost, and how many there were, those of parts and repeats included."""
-    lost = _lost(scene.repairs)
-    try:
-        document, notes = mend(scene.document) if scene.document else ({}, [])
-    except ReplyError:
-        document, notes = {}, []
-    parts = document.get("parts") or {}
-    bodies = [document, *(p for p in parts.values() if isinstance(p, Mapping))]
-    left = sum(_count(body.get("build")) for body in bodies)
-    return len(lost), max(len(lost), left + len(_lost(notes)))  # what mending dropped is not left
-
-
-def _lost(repairs: Iterable[Repair]) -> set[tuple[str, str]]:
-    """Return the path and the problem of each step that was left out as a whole.
-
-    The path alone will not do: reading and building number the steps each for itself.
-    """
-    return {(r.path, r.problem) for r in repairs if r.level == "loss" and _STEP.fullmatch(r.path)}
-
-
 def empty_layers(grid: VoxelGrid) -> tuple[int, int, int]:
     """Return how many layers across x, y and z hold nothing."""
     solid = grid.indices != 0
     x, y, z = (int((~solid.any(axis=axes)).sum()) for axes in ((1, 2), (0, 2), (0, 1)))
     return x, y, z
-
-
-def _count(steps: Any) -> int:
-    if not isinstance(steps, list):
-        return 0
-    return sum(1 + _count(step.get("build")) for step in steps if isinstance(step, Mapping))
 
 
 def _detail(grid: VoxelGrid, azimuth: float) -> tuple[float, int, float]:

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from voxgen.ask.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
-from voxgen.ask.wish import Wish, phrase, singular, understand
+from voxgen.ask.wish import Wish, singular, understand
+from voxgen.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
 
 __all__ = ["alter"]
 
@@ -76,24 +76,20 @@ class Clause(NamedTuple):
     wish: Wish
 
 
-def _things(words: list[str]) -> list[Thing]:
-    """Return the stock things that words name, longest names first."""
-    things: list[Thing] = []
-    color, count, at = "", 0, 0
-    while at < len(words):
-        length, meanings = phrase(words, at)
-        for kind, value in meanings:
-            color = value if kind == "color" else color
-            count = value if kind == "number" else count
-            if kind == "noun" and (part := value.get("part") or value.get("subject")) in parts():
-                several = 4 if words[at + length - 1].endswith("s") else 1
-                word = singular(words[at + length - 1])
-                things.append(Thing(part, word, count or several, color))
-                color, count = "", 0
-        if words[at].isdigit():
-            count = min(int(words[at][:4]), 24)
-        at += length
+def _things(wish: Wish) -> list[Thing]:
+    """Return the stock things that a wish names."""
+    things = []
+    for noun in wish.nouns:
+        word = singular(noun.word.split()[-1])
+        part = noun.part or next((name for name, stock in parts().items() if word in stock["words"]), "")
+        if part:
+            things.append(Thing(part, word, noun.many, noun.color or noun.material))
     return things
+
+
+def _features(wish: Wish) -> list[str]:
+    """Return what a wish names of the ground itself: pond, fence, flowers."""
+    return [noun.feature for noun in wish.nouns if noun.feature]
 
 
 def _light(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
@@ -200,10 +196,11 @@ _SLOTS = {  # what people call the parts of things, and what the stock library a
 
 def _color(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Give a colour that is named to what it is named with: a slot such as the roofs, or a thing."""
-    named = _things(clause.words)
-    family = next(iter(clause.wish.tints.values()), "") or next(
-        (thing.color for thing in named if thing.color), ""
-    )
+    named = _things(clause.wish)
+    colors = [
+        noun.color or noun.material or next(iter(noun.slots.values()), "") for noun in clause.wish.nouns
+    ]
+    family = next((color for color in [clause.wish.color, *colors] if color), "")
     if not family:
         return
     slots = [slot for word in clause.words if (slot := _SLOTS.get(word) or _SLOTS.get(singular(word)))]
@@ -280,7 +277,8 @@ def _add(document: Document, clause: Clause, change: Change, notes: list[str]) -
     area = _area(document, place) if place else None
     if place and area is None:
         notes.append(f"found nothing to put it {' '.join(place)}; it stands where there is room")
-    for thing in _things(words[:at]):
+    named = (word for word in words[:at] if word not in REMOVE | ADD | TURN)
+    for thing in _things(understand(" ".join(named))):
         if not _drop(document, thing.part, thing.number, thing.color, area, change):
             notes.append(f"no ground here for: {thing.part.replace('_', ' ')}")
 
@@ -357,8 +355,8 @@ def _dress(document: Document, change: Change) -> None:
 
 def _remove(document: Document, clause: Clause, change: Change, notes: list[str]) -> None:
     """Take the steps out that place or scatter a thing, and the beds and fences that a note names."""
-    wanted = {thing.word: thing.part for thing in _things(clause.words)}
-    wanted |= {word: "" for feature in clause.wish.features if (word := singular(feature)) not in wanted}
+    wanted = {thing.word: thing.part for thing in _things(clause.wish)}
+    wanted |= {word: "" for feature in _features(clause.wish) if (word := singular(feature)) not in wanted}
     for word, part in wanted.items():
         gone = {str(i): None for i, step in enumerate(document["build"]) if _is_of(step, word, part)}
         if gone:
@@ -392,18 +390,19 @@ def _base(name: str) -> str | None:
 def _area(document: Document, place: list[str]) -> list[list[int]] | None:
     """Return the corners of the ground around what words name: a pond, or a thing that stands there."""
     wish = understand(" ".join(place))
-    for low, high in _boxes(document, wish, _things(place)):
+    for low, high in _boxes(document, wish):
         return [[low[0] - AROUND, low[1] - AROUND], [high[0] + AROUND, high[1] + AROUND]]
     return None
 
 
-def _boxes(document: Document, wish: Wish, things: list[Thing]) -> Iterator[tuple[list[int], list[int]]]:
+def _boxes(document: Document, wish: Wish) -> Iterator[tuple[list[int], list[int]]]:
     """Yield where what a place names stands: low and high corner along x and y."""
     bodies: dict[str, Part] = document.get("parts") or {}
+    things, water = _things(wish), bool(_features(wish))
     for step in document["build"]:
         if not isinstance(step, dict):
             continue
-        if wish.features and "in" in step and any(WATER.search(s) for s in strings(step.get("of"))):
+        if water and "in" in step and any(WATER.search(s) for s in strings(step.get("of"))):
             yield _corners(step["in"])
         name = step.get("place")
         if isinstance(name, str) and any(_is_called(name, t.word, t.part) for t in things):

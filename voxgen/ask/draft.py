@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from voxgen.ask.layout import Plot
-from voxgen.ask.stock import Document, Part, dress, fill, parts, placed, rename, shaded, shelf, tint
+from voxgen.stock import Document, Part, dress, fill, footing, parts, placed, rename, shaded, shelf, tint
 
 Step = dict[str, Any]
 
@@ -35,6 +35,10 @@ class Draft:
     side: int = 1  # where the focal thing stands: 1 right of the middle, -1 left
     shape: str = ""  # of an island, as an expression
     missing: list[str] = field(default_factory=list)  # parts that found no room
+    spots: dict[str, tuple[float, float, float]] = field(
+        default_factory=dict
+    )  # x, y, radius of each part's last
+    tops: list[tuple[float, float, float, int]] = field(default_factory=list)  # x, y, radius, z
     top: int = 0
     afloat: Callable[[float, float], int] = lambda x, y: 0  # z of what floats at a place
     ashore: Callable[[float, float], int | None] = lambda x, y: None  # z of what stands there
@@ -77,13 +81,15 @@ class Draft:
         foot = stock["foot"]
         base = self.plot.surface(x, y, min(foot, 2) if foot else 0) + 1 if z is None else z
         at = [round(x) - wide // 2, round(y) - deep // 2, base]
-        if "building" in stock["tags"] and z is None:
+        if z is None and ("building" in stock["tags"] or footing(name) > foot):
             self.plot.claim_box(at[0] - 1, at[1] - 1, at[0] + wide, at[1] + deep)
         else:
             self.plot.claim(x, y, foot)
         if tall > 9 and foot:
             self.plot.crowns.append((x, y, max(wide, deep) / 2))
         self.top = max(self.top, base + tall)
+        self.spots[name] = (x, y, max(wide, deep) / 2 if "building" in stock["tags"] else foot)
+        self.tops.append((x, y, max(wide, deep) / 2, base + tall))
         named = self.part(name, slots)
         last = next((s for s in reversed(self.steps[-12:]) if s.get("place") == named), None)
         if last is None:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, Point, between, pick, roll, shuffled, smooth
+from voxgen.stock import parts
 
 BLOOMS = ["red", "yellow", "rose", "lavender", "white", "orange", "purple", "blue", "pink"]
 
 
 def lay_path(draft: Draft, points: Sequence[Point], width: float, fill: str = "sand") -> None:
     """Draw a curved path through the points: an edging of stone, then the fill, both flush with the turf."""
-    line = [[round(x, 1), round(y, 1), draft.level] for x, y in points]
-    draft.lay("path", line=line, width=width, fill=fill)
     trail = smooth(points)
+    climbs = any(draft.plot.rise(x, y) >= 1 for x, y in trail)
+    line = [
+        [round(x, 1), round(y, 1), draft.plot.surface(x, y)] for x, y in (trail[::2] if climbs else points)
+    ]
+    draft.lay("path", line=line, width=width, fill=fill)
     draft.plot.trails.append(trail)
     for x, y in trail:
         draft.plot.claim(x, y, width / 2 + 1)
+
+
+BRIDGES = ("footbridge", "stone_bridge")
+
+
+def afloat(recipe: dict[str, Any]) -> bool:
+    """Say whether the focal thing of a recipe swims."""
+    name = recipe["focal"][0]
+    return parts()[name]["on"] in ("water", "underwater") and name not in BRIDGES
 
 
 def lay_pond(draft: Draft, x: float, y: float, rx: float, ry: float) -> None:
@@ -31,8 +45,32 @@ def lay_pond(draft: Draft, x: float, y: float, rx: float, ry: float) -> None:
     def around(px: float, py: float) -> bool:
         return 1.35 < ((px - x) / rx) ** 2 + ((py - y) / ry) ** 2 < 2.4 and plot.inside(px, py, 3)
 
-    plot.zones.setdefault("water", around)
-    draft.afloat = lambda px, py: h + 1
+    def open_water(px: float, py: float) -> bool:
+        return ((px - x) / rx) ** 2 + ((py - y) / ry) ** 2 < 0.46
+
+    plot.zones |= {"water": around, "shore": around, "afloat": open_water}
+    draft.afloat = lambda px, py: h
+
+
+def lay_stream(draft: Draft, x: float, y: float, half: float) -> Callable[[float], float]:
+    """Let a stream wind across the plot through (x, y), half so wide; return its middle line: x -> y."""
+    plot, h, w = draft.plot, draft.level, draft.plot.width
+    bend, period = round(between(draft.rng, 2.5, 5) * w / 80, 1), round(w / between(draft.rng, 4.5, 6))
+    draft.lay("stream", x=x, y=y, a=bend, p=period, half=half, seed=roll(draft.rng, 1, 40))
+
+    def middle(px: float) -> float:
+        return y - bend * cosine((px - x) / period + 1.5708)
+
+    for px in range(w):
+        plot.claim(px, middle(px), half + 1.5)
+
+    def shore(px: float, py: float) -> bool:
+        return half + 1.6 < abs(py - middle(px)) < half + 5 and plot.inside(px, py, 2)
+
+    zones = {"afloat": lambda px, py: abs(py - middle(px)) < half - 2.4 and 8 < px < w - 9}
+    plot.zones |= {"water": shore, "shore": shore, **zones}
+    draft.afloat = lambda px, py: h
+    return middle
 
 
 def _box(plot: Plot, x: float, y: float, rx: float, ry: float) -> dict[str, int]:
@@ -95,31 +133,38 @@ def stock_pond(draft: Draft, x: float, y: float, rx: float, ry: float, clear: Po
     """Put lilies, koi, ducks, reeds and shore stones into a pond, away from the bridge at `clear`."""
     rng, h = draft.rng, draft.level
     size = rx * ry
-    guests = ["lily"] * max(2, int(size / 60)) + ["lily_pad"] * max(2, int(size / 60))
-    guests += ["koi"] * max(3, int(size / 30)) + draft.recipe.get("swimmers", ["duck", "duck"])
+    guests = ["lily"] * min(8, max(2, int(size / 60))) + ["lily_pad"] * min(10, max(2, int(size / 60)))
+    guests = draft.recipe.get("swimmers", ["duck", "duck"]) + guests
+    guests += ["koi"] * min(12, max(3, int(size / 30)))
     if draft.recipe.get("season") == "winter":
         guests = []
     used: list[Point] = []
+    heart = 0.62 * rx if afloat(draft.recipe) else 0  # where the focal thing swims
     for name in guests:
         for _ in range(30):
             angle, share = between(rng, 0, 6.28), between(rng, 0.05, 0.62)
-            px, py = x + rx * share * _cos(angle), y + ry * share * _cos(angle - 1.5708)
+            px, py = x + rx * share * cosine(angle), y + ry * share * cosine(angle - 1.5708)
             apart = all((px - a) ** 2 + (py - b) ** 2 > 14 for a, b in used)
-            if apart and (clear is None or abs(px - clear[0]) > 7):
+            if (
+                apart
+                and ((px - x) ** 2 + (py - y) ** 2 > heart**2)
+                and (clear is None or abs(px - clear[0]) > 7)
+            ):
                 z = h - 1 if name == "koi" else h
                 bloom = pick(rng, ("pink", "white", "rose"))
                 scale = pick(rng, ("orange", "red", "amber"))
-                draft.stand(name, px, py, z, 90 * roll(rng, 0, 3), bloom=bloom, scale=scale)
+                slots = {"bloom": bloom, "scale": scale, **draft.recipe.get("swimmer_slots", {})}
+                draft.stand(name, px, py, z, 90 * roll(rng, 0, 3), **slots)
                 used.append((px, py))
                 break
     for i in range(max(5, int((rx + ry) / 2.6))):
         angle = between(rng, 0, 6.28)
-        px, py = x + rx * 1.04 * _cos(angle), y + ry * 1.04 * _cos(angle - 1.5708)
+        px, py = x + rx * 1.04 * cosine(angle), y + ry * 1.04 * cosine(angle - 1.5708)
         if (clear is None or abs(px - clear[0]) > 6) and draft.plot.inside(px, py, 3) and y - py < ry * 0.7:
             draft.stand("rock" if i % 2 else "reed", px, py, h + 1, 90 * roll(rng, 0, 3))
 
 
-def _cos(angle: float) -> float:
+def cosine(angle: float) -> float:
     """Cosine by its series, so that the last bit is the same on every platform."""
     angle = (angle + 3.14159265) % 6.2831853 - 3.14159265
     square, term, total = angle * angle, 1.0, 1.0

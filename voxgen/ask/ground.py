@@ -7,6 +7,7 @@ from random import Random
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, between, pick, roll
 
+LEVEL_OF_SEA = 5  # z of the water below a cliff
 TOPS = ["grass", "grass_light", "grass_dark"]
 
 
@@ -52,6 +53,26 @@ def isle_plot(width: int, depth: int, level: int, rng: Random) -> tuple[Plot, st
     return plot, shape
 
 
+def float_plot(width: int, depth: int, level: int) -> Plot:
+    """Return the plot of an island in the sky: an oval whose rim hangs over nothing."""
+
+    def inside(x: float, y: float, margin: float) -> bool:
+        u = (x - width / 2 + 0.5) / (width / 2 * 0.84 - margin)
+        v = (y - depth / 2 + 0.5) / (depth / 2 * 0.84 - margin)
+        return margin < width * 0.4 and u * u + v * v < 1
+
+    return Plot(width, depth, level, inside)
+
+
+def lay_float(draft: Draft) -> None:
+    """Draw an island in the sky, its rock tapering to a point, and small ones around it."""
+    w, d, h = draft.plot.width, draft.plot.depth, draft.level
+    draft.lay("float", mx=w / 2 - 0.5, my=d / 2 - 0.5, rx=w / 2, ry=d / 2)
+    for x, y, z in ((0.1, 0.12, h - 6), (0.9, 0.88, h + 6), (0.1, 0.9, h + 2)):
+        if draft.rng.random() < 0.8:
+            draft.stand_in_air("floating_rock", x * w, y * d, z + roll(draft.rng, -4, 4))
+
+
 def lay_slab(draft: Draft) -> None:
     """Draw rock, earth and turf with a ragged edge, and darker patches on top."""
     w, d = draft.plot.width, draft.plot.depth
@@ -67,18 +88,44 @@ def lay_isle(draft: Draft) -> None:
         draft.lay("crags")
 
 
+def lay_cliff(draft: Draft) -> None:
+    """Draw a square of sea and a high island with sheer sides, boulders in the surf below."""
+    w, d, sea = draft.plot.width, draft.plot.depth, LEVEL_OF_SEA
+    draft.afloat, draft.ashore = (lambda x, y: sea + 1), (lambda x, y: sea)
+    draft.lay("cliff", mx=w / 2 - 0.5, my=d / 2 - 0.5, rx=w / 2, ry=d / 2, shape=draft.shape, s=sea)
+    beach = draft.plot.zones["beach"]
+    draft.plot.zones["beach"] = lambda x, y: beach(x * 0.9 + w * 0.05, y * 0.9 + d * 0.05)
+
+
+def lay_cave(draft: Draft, height: int) -> None:
+    """Raise the walls of a cave at the back and the left, leaning over its floor."""
+    w, d = draft.plot.width, draft.plot.depth
+    at = {"cx": round(0.64 * w), "cy": round(0.32 * d), "ax": round(0.56 * w), "ay": round(0.54 * d)}
+    draft.lay("cave", tall=height, az=round(height * 0.96), top=draft.level + height, **at)
+    for y in range(d):
+        for x in range(w):
+            far = ((x - at["cx"]) / at["ax"]) ** 2 + ((y - at["cy"]) / at["ay"]) ** 2
+            if far > 0.74 and (x - w * 0.62) * 0.5 < y - d * 0.3:
+                draft.plot.taken[y * w + x] = 1
+    draft.top = max(draft.top, draft.level + height)
+
+
 def lay_hills(draft: Draft, spots: list[tuple[float, float, float, float, float]]) -> None:
-    """Raise bell-shaped hills (x, y, radius x, radius y, height) and remember them in the plot."""
+    """Raise hills (x, y, radius x, radius y, height), flat on top, and remember them in the plot."""
     if not spots:
         return
     draft.plot.hills.extend(spots)
-    bells = "+".join(f"{t:g}*exp(-((x-{x:g})/{a:g})**2-((y-{y:g})/{b:g})**2)" for x, y, a, b, t in spots)
+    bells = "+".join(
+        f"{t:g}*min(1,1.7*exp(-((x-{x:g})/{a:g})**2-((y-{y:g})/{b:g})**2))" for x, y, a, b, t in spots
+    )
     draft.lay("hills", bells=bells, top=draft.level + 1 + int(max(s[4] for s in spots) * 1.6))
 
 
 def cover(draft: Draft, count: int) -> None:
     """Scatter tufts everywhere and wild flowers in a few drifts on what grass is left."""
     rng, w, d = draft.rng, draft.plot.width, draft.plot.depth
+    if not draft.recipe.get("tufts", True):
+        return
     tufts = draft.recipe.get("tufts", ["grass_light", "grass_dark"])
     much = count * draft.recipe.get("litter", 1)
     draft.add({"note": "tufts", "scatter": tufts, "on": TOPS, "area": [[3, 3], [w - 4, d - 4]], "count": much,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
+SMALL_PLOT = 66  # cells: a narrower plot gets small trees and few things
 T = TypeVar("T")
 Point = tuple[float, float]
 # The camera looks from the front right: unit vector on the ground from the scene towards it.
@@ -43,7 +44,7 @@ class Plot:
     """The ground of a scene seen from above: which cells are taken, and how high it is.
 
     taken: one byte a cell, row by row: 0 free, 1 taken.
-    hills: (x, y, radius along x, radius along y, height) of bell-shaped hills on the flat ground.
+    hills: (x, y, radius along x, radius along y, height) of hills on the flat ground, flat on top.
     inside: says whether a cell is at least so many cells from the rim.
     """
 
@@ -105,7 +106,7 @@ class Plot:
         """Return how far the hills lift the ground above its level."""
         lift = 0.0
         for cx, cy, rx, ry, height in self.hills:
-            lift += height * math.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2)
+            lift += height * min(1.0, 1.7 * math.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2))
         return lift
 
     def surface(self, x: float, y: float, radius: float = 0) -> int:

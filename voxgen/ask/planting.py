@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from voxgen.ask.draft import Draft
+from voxgen.ask.features import cosine
 from voxgen.ask.layout import Zone, between, pick, roll, shuffled
-from voxgen.ask.stock import parts
+from voxgen.stock import footing, parts, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
@@ -21,6 +22,7 @@ ZONES: dict[str, list[Zone]] = {
         (0.87, 0.1, 0.91, 0.88),
         (0.1, 0.09, 0.9, 0.13),
     ],
+    "corner": [(0.06, 0.7, 0.24, 0.94), (0.76, 0.06, 0.94, 0.26), (0.06, 0.06, 0.22, 0.26)],
     "any": [(0.06, 0.06, 0.94, 0.94)],
 }
 LEAVES = {
@@ -68,7 +70,11 @@ def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str)
         if zone in draft.plot.zones:
             stand += _drop(draft, name, zone, slots)
             continue
-        spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, stock, crown)
+        relation, _, anchor = zone.partition(":")
+        if anchor:
+            stand += _relate(draft, name, relation, anchor, (stand, count), slots)
+            continue
+        spot = _beside_path(draft, stock) if zone == "path" else _in_zone(draft, zone, name, crown)
         if spot is None:
             continue
         x, y, turn = spot
@@ -78,17 +84,45 @@ def plant(draft: Draft, name: str, count: int, zone: str = "back", **slots: str)
     return stand
 
 
+def _relate(
+    draft: Draft, name: str, relation: str, anchor: str, which: tuple[int, int], slots: dict[str, str]
+) -> bool:
+    """Stand a part by, around, behind, before or under something that stands; say whether there was room.
+
+    which: how many stand already, and how many there shall be: they go evenly around.
+    """
+    plot, stock, rng = draft.plot, parts()[name], draft.rng
+    x, y, radius = draft.spots.get(anchor, draft.spots["focal"])
+    foot = max(footing(name), max(stock["size"][:2]) / 2 if "building" in stock["tags"] else 0)
+    middle = {"behind": 1.7, "before": -1.35, "under": -1.2}.get(relation, -1.2)
+    for step in range(60):
+        if relation == "around":
+            angle = 6.2832 * (which[0] + 0.5) / which[1] + between(rng, -0.2, 0.2) * (step > 8)
+        else:
+            angle = middle + between(rng, -1.1, 1.1) * (1 + step / 30)
+        far = radius + foot + 1.5 + step / 3 + between(rng, 0, 2)
+        px, py = x + far * cosine(angle), y + far * cosine(angle - 1.5708)
+        if plot.free(px, py, min(foot, 10)):
+            leaves = {k: v for k, v in leaf_of(draft, name).items() if k in stock["slots"]}
+            draft.stand(name, round(px), round(py), None, 0, **{**leaves, **slots})
+            return True
+    return False
+
+
 def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
     """Stand a part in one of the plot's own zones (sea, beach, water); say whether there was room."""
     plot, stock = draft.plot, parts()[name]
-    afloat = "water" in zone or "sea" in zone
+    afloat = zone in ("sea", "afloat")
     for _ in range(200):
         x, y = (
             round(between(draft.rng, 0.04, 0.96) * plot.width),
             round(between(draft.rng, 0.04, 0.96) * plot.depth),
         )
         reach = max(stock["size"][:2]) / 2 if afloat else stock["foot"]
-        if not plot.zones[zone](x, y) or plot.busy(x, y, reach):
+        if zone == "afloat":
+            if not _floats(draft, x, y, reach):
+                continue
+        elif not plot.zones[zone](x, y) or plot.busy(x, y, reach):
             continue
         tall = stock["size"][2]
         if not (tall > 9 and (plot.hides(x, y, reach, tall) or not plot.clear_above(x, y, reach))):
@@ -102,12 +136,21 @@ def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
     return False
 
 
-def _in_zone(draft: Draft, zone: str, stock: dict[str, Any], crown: float) -> tuple[float, float, int] | None:
+def _floats(draft: Draft, x: float, y: float, reach: float) -> bool:
+    """Say whether there is open water all around a place, and nothing else on it."""
+    water = draft.plot.zones["afloat"]
+    around = [(x, y), (x - reach, y), (x + reach, y), (x, y - reach * 0.6), (x, y + reach * 0.6)]
+    apart = all((x - a) ** 2 + (y - b) ** 2 > (reach + r) ** 2 for a, b, r, _ in draft.tops)
+    return apart and all(water(*p) for p in around)
+
+
+def _in_zone(draft: Draft, zone: str, name: str, crown: float) -> tuple[float, float, int] | None:
     """Return a place and a turn somewhere in one of the zone's areas."""
+    stock = parts()[name]
     wide, deep, tall = stock["size"]
     half = max(wide, deep) / 2
     for area in shuffled(draft.rng, ZONES.get(zone, ZONES["any"])):
-        spot = draft.plot.find(draft.rng, stock["foot"] + 0.5, area, tall if tall > 6 else 0, crown)
+        spot = draft.plot.find(draft.rng, footing(name) + 0.5, area, tall if tall > 6 else 0, crown)
         if spot and half <= spot[0] < draft.plot.width - half and half <= spot[1] < draft.plot.depth - half:
             turn = 90 * roll(draft.rng, 0, 3) if {"plant", "animal", "land"} & set(stock["tags"]) else 0
             return (*spot, turn)
@@ -121,7 +164,9 @@ def _beside_path(draft: Draft, stock: dict[str, Any]) -> tuple[float, float, int
         trail = pick(draft.rng, draft.plot.trails)
         x, y = pick(draft.rng, trail[6:-6] or trail)
         side = -1 if draft.rng.random() < 0.5 else 1
-        if draft.plot.free(x + side * reach, y, stock["foot"]):
+        tall = stock["size"][2]
+        hidden = tall > 6 and draft.plot.hides(x + side * reach, y, reach, tall)
+        if not hidden and draft.plot.free(x + side * reach, y, stock["foot"]):
             return round(x + side * reach), round(y), 90 if side < 0 else 270
     return None
 
@@ -133,19 +178,53 @@ def grove(draft: Draft, kinds: list[str], count: int, zone: str = "back") -> Non
         plant(draft, name, 1, zone)
 
 
-def furnish(draft: Draft, wishes: list[list[Any]]) -> None:
+def furnish(draft: Draft, wishes: list[list[Any]], wanted: bool = False) -> None:
     """Stand the recipe's extras: [part, count, zone], with slots where a fourth item gives them.
 
-    What finds no room in its zone is tried everywhere, then remembered in draft.missing.
+    What finds no room in its zone is tried everywhere, then remembered in draft.missing. wanted: the
+    prompt names them, so that all shall stand, even where one hides something.
     """
     for name, count, zone, *rest in wishes:
         slots = rest[0] if rest else {}
         picked = {k: pick(draft.rng, v) if isinstance(v, list) else v for k, v in slots.items()}
         stand = plant(draft, name, count, zone, **picked)
-        if not stand and zone not in draft.plot.zones:
+        if not stand and zone not in ("sea", "beach"):
             stand = plant(draft, name, 1, "any", **picked)
+        while wanted and stand < count and zone not in draft.plot.zones:
+            spot = draft.plot.find(draft.rng, footing(name), (0.05, 0.05, 0.95, 0.95), tries=200)
+            if spot is None:
+                break
+            draft.stand(name, *spot, None, 0, **picked)
+            stand += 1
         if not stand:
             draft.missing.append(name)
+
+
+def hang(draft: Draft, wishes: list[list[Any]]) -> None:
+    """Hang what the prompt names in the sky, [part, count, slots], above whatever stands below."""
+    litters = shelf("vocabulary")["litters"]
+    for name, count, slots in wishes:
+        for i in range(min(count, 12)):
+            own = {slot: pick(draft.rng, colors) for slot, colors in litters.items()} if i else {}
+            z, x, y = min(_airy(draft, name, first=not i) for _ in range(12))
+            draft.stand_in_air(name, x, y, z + roll(draft.rng, 0, 3), 0, **{**own, **slots})
+
+
+def _airy(draft: Draft, name: str, first: bool) -> tuple[int, float, float]:
+    """Return a place in the air, (z, x, y): animals fly low, the first large thing beside the focal one."""
+    plot, rng = draft.plot, draft.rng
+    wide, deep, _ = parts()[name]["size"]
+    animal = "animal" in parts()[name]["tags"]
+    aside = 0.5 - draft.side * between(rng, 0.1, 0.25)
+    x = (aside if first and not animal else between(rng, 0.16, 0.84)) * plot.width
+    y = plot.depth * between(rng, 0.3, 0.8)
+    x = min(max(x, wide / 2 + 2), plot.width - wide / 2 - 3)
+    y = min(max(y, deep / 2 + 2), plot.depth - deep / 2 - 3)
+    z = draft.level + (9 if animal else 26)
+    for a, b, radius, top in draft.tops:
+        if abs(a - x) < radius + wide / 2 and abs(b - y) < radius + deep / 2:
+            z = max(z, top + 4)
+    return z, x, y
 
 
 def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:

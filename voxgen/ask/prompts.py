@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 from voxgen.errors import FileError, UsageError
+from voxgen.stock import offer
 
 __all__ = ["edit_messages", "parse_size", "repair", "scene_messages", "sha", "text", "text_of"]
 
@@ -27,9 +28,12 @@ SIZES = {
 }
 
 
-def scene_messages(prompt: str, size: str | None = None, seed: int | None = None) -> list[Message]:
+def scene_messages(
+    prompt: str, size: str | None = None, seed: int | None = None, stock: bool = False
+) -> list[Message]:
     """Return the system and the user message that ask for a scene; `size` as in `parse_size`, large if None.
 
+    stock: offer the parts of the stock library, which a scene may place by name.
     Raises UsageError if the prompt is empty or the size is none.
     """
     if not prompt.strip():
@@ -38,7 +42,10 @@ def scene_messages(prompt: str, size: str | None = None, seed: int | None = None
     words, _ = parse_size(size or "large")
     chosen = "" if seed is None else f'\nWrite "seed":{seed} and let it vary what you choose.'
     rules, request = _template("scene").rstrip().split(REQUEST)
-    asked = Template(REQUEST.lstrip() + request).substitute(size=words, seed=chosen, prompt=prompt)
+    offered = "\n" + Template(_template("stock").strip()).substitute(parts=offer()) if stock else ""
+    asked = Template(REQUEST.lstrip() + request).substitute(
+        size=words, seed=chosen, stock=offered, prompt=prompt
+    )
     return [{"role": "system", "content": rules}, {"role": "user", "content": asked}]
 
 

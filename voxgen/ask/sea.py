@@ -6,8 +6,8 @@ import math
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.layout import Plot, between, pick, roll
-from voxgen.ask.planting import fly, furnish
-from voxgen.ask.stock import parts
+from voxgen.ask.planting import fly, furnish, hang
+from voxgen.stock import parts
 
 
 def sea_plot(width: int, depth: int, level: int) -> Plot:
@@ -36,14 +36,21 @@ def compose_sea(draft: Draft) -> None:
     name = recipe["focal"][0]
     wide, deep, tall = parts()[name]["size"]
     x, y = round(plot.width * 0.5), round(plot.depth * 0.52)
-    turn = 0 if wide > deep else 270
+    vessel = "vehicle" in parts()[name]["tags"]
+    turn = 0 if wide > deep or not vessel else 270
     slots = {"sail": pick(rng, recipe["sails"])} if "sails" in recipe else {}
-    sunk = 4 if wide > 40 else 2
+    sunk = (4 if wide > 40 else 2) if vessel else 1
     draft.stand(name, x, y, draft.level - sunk + 1, turn, **{**slots, **recipe.get("focal_slots", {})})
     long, broad = max(wide, deep), min(wide, deep)
     plot.claim_box(x - long / 2 - 2, y - broad / 2 - 1, x + long / 2 + 2, y + broad / 2 + 1)
-    _lay_wake(draft, x, y, long, min(broad, 18))
+    draft.spots["focal"] = draft.spots[name]
+    if vessel:
+        _lay_wake(draft, x, y, long, min(broad, 18))
+    for _ in range(recipe.get("company", 0)):
+        recipe["named"].append([name, 1, "sea", recipe.get("focal_slots", {})])
+    furnish(draft, recipe["named"])
     furnish(draft, recipe["extras"])
+    hang(draft, recipe["aloft"])
     fly(draft, "gull", 3, 26, 40)
     for _ in range(2):
         cx, cy = between(rng, 0.16, 0.84) * plot.width, between(rng, 0.86, 0.9) * plot.depth

@@ -6,28 +6,96 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from voxgen.errors import FileError
-from voxgen.files import npz, text, vox
+from voxgen.errors import FileError, UsageError
+from voxgen.files import (
+    binvox,
+    glb,
+    gox,
+    litematic,
+    minecraft,
+    nbt,
+    npz,
+    obj,
+    ply,
+    png,
+    qb,
+    schem,
+    stl,
+    structure,
+    text,
+    usdz,
+    vox,
+)
 from voxgen.language.builder import Limits
 from voxgen.scene import Scene
 
 MAX_FILE = 256 << 20  # bytes read of any file
 
-READERS: Mapping[str, Callable[[bytes, str], Scene]] = {".npz": npz.read, ".vox": vox.read}
-MAGIC: Mapping[bytes, Callable[[bytes, str], Scene]] = {b"PK\x03\x04": npz.read, b"VOX ": vox.read}
-WRITERS: Mapping[str, Callable[[Scene], bytes]] = {".json": text.write, ".npz": npz.write}
+Tell = Callable[[str], None]
+Reader = Callable[[bytes, str], Scene]
+
+READERS: Mapping[str, Reader] = {
+    ".binvox": binvox.read,
+    ".gox": gox.read,
+    ".npz": npz.read,
+    ".qb": qb.read,
+    ".vox": vox.read,
+    **dict.fromkeys((".litematic", ".mcstructure", ".nbt", ".schem", ".schematic"), minecraft.read),
+}
+MAGIC: Mapping[bytes, Reader] = {
+    b"PK\x03\x04": npz.read,
+    b"VOX ": vox.read,
+    b"GOX ": gox.read,
+    b"#binvox": binvox.read,
+}
+# a scene and who is told what a format cannot keep, to the bytes of the file, or of several by their names
+WRITERS: Mapping[str, Callable[..., bytes | dict[str, bytes]]] = {
+    ".binvox": binvox.write,
+    ".glb": glb.write,
+    ".json": lambda scene, tell: text.write(scene),
+    ".litematic": litematic.write,
+    ".nbt": structure.write,
+    ".npz": lambda scene, tell: npz.write(scene),
+    ".obj": obj.write,
+    ".ply": ply.write,
+    ".png": lambda scene, tell: png.draw(scene),
+    ".qb": qb.write,
+    ".schem": schem.write,
+    ".stl": stl.write,
+    ".usdz": usdz.write,
+    ".vox": vox.write,
+}
+# an option of a format: the extension, and the values it takes
+OPTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
+    "schem_version": (".schem", schem.VERSIONS),
+    "manifold": (".stl", (False, True)),
+    "quantize": (".glb", (False, True)),
+}
+_VOXELS = "open it in the program it is from and save it as .vox or .qb"
+_MESHES = "it is written only; load the scene it was made from"
+_UNREAD: Mapping[str, tuple[str, str]] = {
+    ".qbcl": ("a Qubicle project", "open it in Qubicle and export it as .qb"),
+    ".qbt": ("a Qubicle tree", "open it in Qubicle and export it as .qb"),
+    ".qef": ("a Qubicle exchange file", "open it in Qubicle and export it as .qb"),
+    **dict.fromkeys((".kv6", ".kvx", ".vxl", ".cub", ".csm", ".vxm"), ("a voxel file of a kind", _VOXELS)),
+    **dict.fromkeys((".glb", ".gltf", ".obj", ".ply", ".stl", ".usdz", ".fbx"), ("a mesh", _MESHES)),
+}
 
 
 def load(path: str | Path, *, limits: Limits | None = None) -> Scene:
-    """Read a scene: a saved scene, a raw reply, a foreign build (also gzipped), or an .npz archive.
+    """Read a scene: a saved scene, a raw reply, a foreign build (also gzipped), or any of READERS.
 
     The extension only matters for binary formats; everything else is read as text, within `limits`.
     Raises FileError if the file cannot be read, ReplyError if nothing in it can be drawn.
     """
     path = Path(path)
-    data = read_bytes(path)
-    reader = READERS.get(path.suffix.lower())
-    return reader(data, _title(path)) if reader else text.read(data, _title(path), limits)
+    data, ending = read_bytes(path), path.suffix.lower()
+    if ending in READERS:
+        return READERS[ending](data, _title(path))
+    if ending in _UNREAD:
+        kind, hint = _UNREAD[ending]
+        raise FileError(f"{path} is {kind}, which is not read", hint)
+    return read(data, _title(path), limits)
 
 
 def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
@@ -35,21 +103,44 @@ def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
     for magic, reader in MAGIC.items():
         if data.startswith(magic):
             return reader(data, title)
+    if nbt.begins(data):
+        return minecraft.read(data, title)
     return text.read(data, title, limits)
 
 
-def save(scene: Scene, path: str | Path) -> Path:
+def save(scene: Scene, path: str | Path, *, tell: Tell | None = None, **options: int) -> Path:
     """Write a scene in the format its extension names and return the path.
 
-    Raises FileError for an unknown extension and when the file cannot be written.
+    `tell` is called with a sentence for all that the format cannot keep. options: schem_version=2 or 3 of
+    .schem; manifold=True of .stl, every edge shared by two triangles; quantize=False of .glb, floats only.
+    Raises FileError for an unknown extension and when the file cannot be written, UsageError for an option
+    of another format.
     """
     path = Path(path)
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         kind = f"the extension {path.suffix!r} is unknown" if path.suffix else "the name has no extension"
         raise FileError(f"{path}: {kind}", f"known are {', '.join(sorted(WRITERS))}")
-    write_bytes(path, writer(scene))
+    check_options(options, [path])
+    own: dict[str, Any] = {"stem": path.stem} if writer is obj.write else {}  # its files name each other
+    written = writer(scene, tell or (lambda sentence: None), **options, **own)
+    files = {path.name: written} if isinstance(written, bytes) else written
+    for name, data in reversed(files.items()):  # what belongs beside it first
+        write_bytes(path.with_name(name), data)
     return path
+
+
+def check_options(options: Mapping[str, int], paths: list[Path]) -> None:
+    """Refuse an option that none of the paths takes, or a value that it does not; raises UsageError."""
+    for name, value in options.items():
+        ending, values = OPTIONS.get(name, ("", ()))
+        if not ending:
+            raise UsageError(f"no format has an option {name}", f"there are {', '.join(OPTIONS)}")
+        if ending not in (path.suffix.lower() for path in paths):
+            raise UsageError(f"{name.replace('_', ' ')} is an option of {ending}", "leave it out")
+        if value not in values:
+            known = " or ".join(map(str, values))
+            raise UsageError(f"{name.replace('_', ' ')} is {known}, not {value}", "choose one of them")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -30,6 +30,13 @@ def encode(image: NDArray[np.uint8], scene: Scene | None = None) -> bytes:
     return file.getvalue()
 
 
+def draw(scene: Scene) -> bytes:
+    """Draw a scene as `voxgen render` does without options, as PNG; raises RenderError."""
+    from voxgen.picture import renderer  # VTK takes a second to import
+
+    return encode(renderer.draw(scene), scene)
+
+
 def decode(data: bytes) -> NDArray[np.uint8]:
     """Read a PNG as (H, W, 3) uint8; raises FileError."""
     try:

@@ -168,8 +168,6 @@ def _unpacked(data: bytes) -> bytes:
         text = b""
     if not text:  # a file that was cut still gives what it can
         raise FileError("the gzip file is damaged or empty", "unpack it by hand and try what is left")
-    if text[:1] == b"\n" and b"\x00" in text[1:8]:  # a named NBT compound: .schem, .litematic, .nbt
-        raise FileError("a Minecraft file (NBT), which is not read", "known are JSON, text, .npz and .vox")
     if len(text) > MAX_TEXT:
         raise FileError(f"the file unpacks to more than {MAX_TEXT >> 20} MB", "that is beyond any scene")
     return text

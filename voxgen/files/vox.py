@@ -1,4 +1,4 @@
-"""The .vox format of MagicaVoxel and Teardown, read only: models, scene graph, palette, materials.
+"""The .vox format of MagicaVoxel and Teardown: models, scene graph, palette, materials.
 
 Source: ephtracy/voxel-model, MagicaVoxel-file-format-vox.txt and -vox-extension.txt. Colour index i is
 entry i-1 of RGBA; z is up; of an animation the first frame is read.
@@ -6,10 +6,11 @@ entry i-1 of RGBA; z is up; of an animation the first frame is read.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.errors import FileError
-from voxgen.scene import AIR, Color, Material, Scene, VoxelGrid
+from voxgen.files import palettes
+from voxgen.files.space import check_size, times
+from voxgen.scene import AIR, Color, Indices, Material, Scene, VoxelGrid
 
-MAX_SIDE, MAX_CELLS = 512, 1 << 27
+_BLOCK, _MAX_COLORS = 256, 255
 _MAX_PLACED = 1 << 24  # voxels over all instances
 _MAX_PACKED = 1 << 26  # cells over all packed models
 _MAX_CHUNKS, _MAX_PARTS, _MAX_TEXT = 100_000, 20_000, 8 << 20  # parts of the scene graph; bytes of its chunks
@@ -66,7 +69,7 @@ class _Contents:
 def read(data: bytes, title: str) -> Scene:
     """Read a .vox file, versions 150 and 200, as one grid cropped to what is visible.
 
-    Raises FileError for anything damaged, empty, or larger than 512 a side or 2^27 cells.
+    Raises FileError for anything damaged, empty, or larger than 2047 a side or 2^27 cells.
     """
     if data[:4] != b"VOX ":
         raise FileError(
@@ -93,7 +96,7 @@ def _contents(data: bytes) -> _Contents:
             size = struct.unpack_from("<3i", body)
             cells += math.prod(size)
             if min(size) < 1 or max(size) > 256:
-                raise FileError(f"a model declares {_times(size)} voxels", "256 a side is the limit of .vox")
+                raise FileError(f"a model declares {times(size)} voxels", "256 a side is the limit of .vox")
             dense = _unpacked(body, size) if cells <= _MAX_PACKED else np.zeros(0, np.uint8)
             solid += int(np.count_nonzero(dense))
             if cells > _MAX_PACKED or solid > _MAX_PLACED:
@@ -144,7 +147,7 @@ def _listed(body: memoryview) -> Bytes:
 def _unpacked(body: memoryview, size: Vector) -> Bytes:
     raw = zlib.decompressobj().decompress(body[12:], math.prod(size))
     if len(raw) < math.prod(size):
-        raise ValueError(f"a packed model of {_times(size)} voxels is cut short")
+        raise ValueError(f"a packed model of {times(size)} voxels is cut short")
     return np.frombuffer(raw, np.uint8).reshape(size[::-1])
 
 
@@ -269,11 +272,7 @@ def _flatten(found: _Contents) -> Bytes:
     if not placed:
         raise FileError("the .vox file shows no voxel", "are all its layers hidden?")
     x, y, z = (int(b - a) + 1 for a, b in zip(low, high, strict=True))
-    if max(x, y, z) > MAX_SIDE or x * y * z > MAX_CELLS:
-        raise FileError(
-            f"the scene spans {_times((x, y, z))} voxels",
-            f"the limit is {MAX_SIDE} a side; save a part of it",
-        )
+    check_size((x, y, z), "the scene")
     grid = np.zeros((x, y, z), np.uint8)
     for model, line in placed:
         _place(grid.reshape(-1), model, line, (y * z, z, 1), [int(v) for v in low])
@@ -340,9 +339,10 @@ def _material(index: int, color: Color, traits: Traits) -> Material:
     opacity = glow = metal = 0.0
     if kind in ("glass", "blend", "media"):
         clear = _number(traits, "_trans", _number(traits, "_alpha", weight if kind == "glass" else 0.0))
-        opacity = max(0.1, 1 - min(clear, 1.0))  # glass nobody sees is no glass
+        opacity = max(0.1, round(1 - min(clear, 1.0), 6))  # glass nobody sees is no glass
     if kind == "emit":
-        glow = min(3.0, _number(traits, "_emit", weight) * (1 + _number(traits, "_flux", 0.0)))
+        shine = _number(traits, "_emit", weight) * (1 + _number(traits, "_flux", 0.0))
+        glow = min(3.0, round(shine, 6))
     if kind in ("metal", "blend"):
         metal = min(1.0, _number(traits, "_metal", weight if kind == "metal" else 0.0))
     name = kind if kind in ("glass", "emit", "metal") else "color"
@@ -366,5 +366,108 @@ def _default_colors() -> list[Color]:
     return [(0, 0, 0), *cube, *ramps, *((v, v, v) for v in _RAMP)]
 
 
-def _times(size: tuple[int, ...]) -> str:
-    return "×".join(f"{side:,}" for side in size)
+# --------------------------------------------------------------------------- writing
+
+
+def write(scene: Scene, tell: Callable[[str], None]) -> bytes:
+    """Write a scene as .vox: models of at most 256 a side, placed by a scene graph on the ground.
+
+    Over 255 materials are brought down to 255, which `tell` says.
+    Version 150, which every reader of the format takes.
+    """
+    grid = palettes.distinct(scene.grid)
+    given = len(grid.palette) - 1
+    if given > _MAX_COLORS:
+        grid = palettes.reduced(grid, _MAX_COLORS)
+        tell(f".vox holds {_MAX_COLORS} materials: {given:,} were brought down to them")
+    if any(m.glow > 0 and m.opacity < 1 for m in grid.palette[1:]):
+        tell(".vox materials glow or let light through, not both: those that do both only glow")
+    blocks = list(_blocks(grid.indices))
+    if len(blocks) > 1:
+        tell(f".vox models have {_BLOCK} voxels a side at most: the scene is {len(blocks)} models")
+    models = b"".join(_written_model(block) for _, block in blocks)
+    body = models + _written_graph(grid.size, blocks) + _written_palette(grid.palette)
+    return b"VOX " + _ints(150) + _chunk(b"MAIN", b"", body)
+
+
+def _blocks(indices: Indices) -> Iterator[tuple[Vector, Bytes]]:
+    """Yield corner and cells of each block of the grid that holds a voxel; of an empty grid the first."""
+    starts = [range(0, side, _BLOCK) for side in indices.shape]
+    found = False
+    for corner in itertools.product(*starts):
+        block = indices[tuple(slice(c, c + _BLOCK) for c in corner)]
+        if block.any():
+            found = True
+            yield (corner[0], corner[1], corner[2]), block.astype(np.uint8, copy=False)
+    if not found:
+        yield (0, 0, 0), np.zeros((1, 1, 1), np.uint8)
+
+
+def _written_model(block: Bytes) -> bytes:
+    """Write one model: its size and its voxels, plane by plane."""
+    rows, start = np.zeros((np.count_nonzero(block), 4), np.uint8), 0
+    for x, plane in enumerate(block):
+        where = np.flatnonzero(plane)
+        part = rows[start : start + len(where)]
+        part[:, 0] = x
+        part[:, 1], part[:, 2] = np.divmod(where, plane.shape[1])
+        part[:, 3] = plane.reshape(-1)[where]
+        start += len(where)
+    return _chunk(b"SIZE", _ints(*block.shape)) + _chunk(b"XYZI", _ints(len(rows)) + rows.tobytes())
+
+
+def _written_graph(size: Vector, blocks: list[tuple[Vector, Bytes]]) -> bytes:
+    """Write root, group, and a transform and a shape for each model; the origin is amid the ground."""
+    nodes = []
+    for number, (corner, block) in enumerate(blocks):
+        key = 2 + 2 * number
+        x, y, z = (c + n // 2 for c, n in zip(corner, block.shape, strict=True))  # a model turns about this
+        place = {"_t": f"{x - size[0] // 2} {y - size[1] // 2} {z}"}
+        nodes.append(
+            _chunk(b"nTRN", _ints(key) + _words({}) + _ints(key + 1, -1, 0, 1) + _words(place))
+            + _chunk(b"nSHP", _ints(key + 1) + _words({}) + _ints(1, number) + _words({}))
+        )
+    root = _chunk(b"nTRN", _ints(0) + _words({}) + _ints(1, -1, -1, 1) + _words({}))
+    children = range(2, 2 + 2 * len(blocks), 2)
+    group = _chunk(b"nGRP", _ints(1) + _words({}) + _ints(len(children), *children))
+    layer = _chunk(b"LAYR", _ints(0) + _words({"_name": "voxgen"}) + _ints(-1))
+    return root + group + b"".join(nodes) + layer
+
+
+def _written_palette(palette: tuple[Material, ...]) -> bytes:
+    """Write the colours, and the surface of each material that is not plain."""
+    rows = np.zeros((256, 4), np.uint8)
+    rows[:, 3] = 255
+    rows[: len(palette) - 1, :3] = np.array([m.color for m in palette[1:]], np.uint8).reshape(-1, 3)
+    surfaces = ((index, _surface(m)) for index, m in enumerate(palette) if index)
+    return _chunk(b"RGBA", rows.tobytes()) + b"".join(
+        _chunk(b"MATL", _ints(index) + _words(traits)) for index, traits in surfaces if traits
+    )
+
+
+def _surface(material: Material) -> Traits:
+    """Return the traits of MATL; {} for a plain, solid material."""
+    clear = dict.fromkeys(("_trans", "_alpha"), f"{1 - material.opacity:.6g}")  # the second before 0.99.7
+    if material.glow > 0:
+        flux = max(0, math.ceil(material.glow) - 1)  # _emit ends at 1, _flux is a power above it
+        return {"_type": "_emit", "_emit": f"{material.glow / (1 + flux):.9g}", "_flux": str(flux)}
+    if material.opacity < 1 and material.metal > 0:
+        return {"_type": "_blend", "_metal": f"{material.metal:.6g}", "_rough": "0.1", "_ior": "0.3", **clear}
+    if material.opacity < 1:
+        return {"_type": "_glass", "_rough": "0.1", "_ior": "0.3", **clear}
+    if material.metal > 0:
+        return {"_type": "_metal", "_metal": f"{material.metal:.6g}", "_rough": "0.2"}
+    return {}
+
+
+def _chunk(name: bytes, body: bytes, below: bytes = b"") -> bytes:
+    return b"".join((name, _ints(len(body), len(below)), body, below))
+
+
+def _ints(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+def _words(traits: Traits) -> bytes:
+    words = [word.encode() for pair in traits.items() for word in pair]
+    return _ints(len(traits)) + b"".join(_ints(len(word)) + word for word in words)

@@ -112,6 +112,37 @@ ALIASES = {
     "shulker_box": "purpur", "sign": "oak_planks", "banner": "white_wool", "cocoa": "jungle_log",
     "raw_iron": "terracotta", "nether_brick": "nether_bricks", "end_stone_bricks": "end_stone",
     "carrots": "short_grass", "potatoes": "short_grass", "beetroots": "short_grass", "bush": "fern",
+    "ancient_debris": "netherite", "blast_furnace": "furnace", "dropper": "furnace", "crafter": "furnace",
+    "command_block": "terracotta", "chain_command_block": "prismarine", "repeating_command_block": "purpur",
+    "structure_block": "purpur", "jigsaw": "purpur", "test_block": "stone", "lodestone": "andesite",
+    "cobbled_deepslate": "deepslate", "reinforced_deepslate": "deepslate", "vault": "deepslate",
+    "trial_spawner": "spawner", "mob_spawner": "spawner", "daylight_detector": "oak_planks",
+    "dragon_egg": "obsidian", "dragon_head": "coal", "end_gateway": "end_portal",
+    "end_portal_frame": "end_stone", "end_bricks": "end_stone", "honeycomb": "honey", "web": "cobweb",
+    "glow_item_frame": "item_frame", "light": "glowstone", "lava_cauldron": "lava", "moving_piston": "piston",
+    "water_cauldron": "cauldron", "powder_snow_cauldron": "cauldron", "pointed_dripstone": "dripstone",
+    "nether_gold": "gold", "nether_quartz": "quartz", "nether_sprouts": "warped_leaves",
+    "soul_soil": "soul_sand", "soul_wall_torch": "soul_torch", "copper_torch": "torch", "heavy_core": "stone",
+    "copper_lantern": "lantern", "copper_chest": "copper", "copper_chain": "copper", "iron_chain": "chain",
+    "copper_golem_statue": "copper", "dried_ghast": "gravel", "sniffer_egg": "terracotta",
+    "chorus": "purpur", "chorus_flower": "purpur", "creaking_heart": "resin_bricks", "resin": "resin_bricks",
+    "resin_clump": "resin_bricks", "sculk_sensor": "sculk", "sculk_catalyst": "sculk", "sculk_vein": "sculk",
+    "sculk_shrieker": "sculk", "sea_pickle": "moss", "turtle_egg": "bone", "frogspawn": "slime",
+    "leaf_litter": "podzol", "hanging_roots": "rooted_dirt", "mangrove_roots": "mangrove_log",
+    "open_eyeblossom": "orange_tulip", "closed_eyeblossom": "short_grass", "wildflowers": "dandelion",
+    "pitcher": "allium", "torchflower": "orange_tulip", "wither_rose": "coal", "cactus_flower": "peony",
+    "short_dry_grass": "dead_bush", "tall_dry_grass": "dead_bush", "small_dripleaf": "azalea",
+    "cave_vines": "vine", "twisting_vines": "warped_leaves", "weeping_vines": "crimson_leaves",
+    "pale_moss": "pale_oak_leaves", "pale_hanging_moss": "pale_oak_leaves", "tripwire_hook": "oak_planks",
+    "skull": "skeleton_skull", "player": "birch_planks", "zombie": "green_wool", "piglin": "pink_wool",
+    "wither_skeleton": "coal", "creeper": "lime_wool", "boat": "oak_planks", "wooden": "oak_planks",
+    "heavy_weighted_pressure_plate": "iron", "light_weighted_pressure_plate": "gold",
+    "lit_redstone_lamp": "redstone_lamp", "monster_egg": "stone", "log2": "dark_oak_log",
+    "leaves2": "dark_oak_leaves", "tallgrass": "short_grass", "yellow_flower": "dandelion",
+    "red_flower": "poppy", "waterlily": "lily_pad", "reeds": "sugar_cane", "deadbush": "dead_bush",
+    "noteblock": "note", "trapdoor": "oak_planks", "fence_gate": "oak_planks", "standing_sign": "oak_planks",
+    "wall_sign": "oak_planks", "standing_banner": "white_wool", "wall_banner": "white_wool",
+    "stained_clay": "terracotta", "candle_cake": "cake", "bubble_coral": "purple_wool",
     "bamboo": "bamboo_leaves", "big_dripleaf": "azalea", "spore_blossom": "peony", "firefly_bush": "fern",
 }  # fmt: skip
 
@@ -123,9 +154,10 @@ _SUFFIXES = (
     "_wall", "_leaves", "_fence", "_door", "_button", "_sign", "_banner", "_carpet", "_block", "_pane",
     "_bed", "_pillar", "_tiles", "_tile", "_grate", "_bulb", "_ore", "_powder", "_bars", "_lamp",
     "_plant", "_fan", "_cluster", "_sapling", "_bud", "_head", "_skull", "_bricks", "_brick", "_wire",
-    "_vines", "_shelf", "_crop", "_layer",
+    "_vines", "_shelf", "_crop", "_layer", "_stem", "_boat", "_egg",
 )  # fmt: skip
 _PREFIXES = (
+    "unpowered_", "unlit_", "lit_", "stained_", "calibrated_", "large_", "medium_", "small_", "muddy_",
     "polished_", "chiseled_", "cracked_", "smooth_", "cut_", "waxed_", "infested_", "potted_", "mossy_",
     "raw_", "gilded_", "double_", "powered_", "activator_", "detector_", "trapped_", "wall_", "sticky_",
     "deepslate_", "heavy_",
@@ -171,7 +203,7 @@ def block_material(name: str) -> Material | None:
     >>> block_material("minecraft:spruce_stairs[facing=east]").color
     (116, 85, 49)
     """
-    folded = fold_block(name[:200]).replace("_cut_copper", "_copper")[:80]
+    folded = re.sub(r"^silver_", "light_gray_", fold_block(name[:200])).replace("_cut_copper", "_copper")[:80]
     found = _find(folded)
     return Material(folded, *found) if found else None
 

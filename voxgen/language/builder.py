@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgen import borrow
 from voxgen.errors import ReplyError, UsageError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
@@ -24,6 +25,7 @@ MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 36
 _MAX_REPAIRS = 1000
 _MAX_PART_DEPTH = 12
 _MAX_STOCK = 1 << 28  # bytes of finished parts kept for the next copy
+_MAX_CELLS_AT_ONCE = 1 << 18
 _MAX_RUN = 1024  # cells a run length such as "a*10" may stand for
 
 
@@ -71,7 +73,8 @@ def build(
     """Build a decoded document into a Scene.
 
     A step that cannot be drawn is skipped and becomes a Repair of level "loss"; `repairs` are those
-    found while reading, kept in front. The same document gives the same grid, bit for bit.
+    found while reading, kept in front. The same document gives the same grid, bit for bit. Parts
+    placed as "@name" come from the stock library.
     Raises ReplyError when the document cannot be a scene or no voxel is left.
 
     >>> scene = build({"size": [2, 1, 1], "build": [{"voxels": [[1, 0, 0]], "of": "red"}]})
@@ -79,7 +82,7 @@ def build(
     [[[0]], [[1]]]
     """
     mended, notes = documents.mend(document)
-    builder = _Builder(mended, limits or Limits())
+    builder = _Builder(borrow.resolve(mended), limits or Limits())
     builder.repairs.extend(notes)
     grid = builder.run()
     found = [*repairs, *builder.repairs]
@@ -87,7 +90,7 @@ def build(
         lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
     voxels = VoxelGrid(grid, tuple(builder.paints.materials))
-    found += documents.remarks(voxels)
+    found += [*documents.oddities(mended), *documents.remarks(voxels)]
     return Scene(
         title=str(mended.get("title") or "Untitled"),
         grid=voxels,
@@ -164,9 +167,9 @@ class _Builder:
 
     def run(self) -> Indices:
         size = self._size()
+        self.path = "$"
         steps = self.document.get("build") or []
         canvas = Canvas(size) if size else self._measured(lambda c: self.steps(c, steps, self.scope))
-        self.path = "$"
         try:
             self.steps(canvas, steps, self.scope)
         except _LimitError as stop:
@@ -335,8 +338,11 @@ class _Builder:
         if not isinstance(value, list) or not value:
             raise ValueError(f"{json.dumps(value)[:60]} is not a list of points")
         rows = value if isinstance(value[0], list) else [value]
-        if all(type(v) is int for row in rows for v in row) and all(len(row) == 3 for row in rows):
-            return np.array(rows, np.float64)  # the fast path for long lists of plain cells
+        if len(rows) > 100:  # the fast path for long lists of plain cells
+            with suppress(ValueError, TypeError):
+                table = np.array(rows)
+                if table.dtype.kind == "i" and table.shape[1:] == (3,):
+                    return table.astype(np.float64)
         return np.array([self.point(row, scope) for row in rows], np.float64)
 
     def pair(self, value: Any, scope: Scope) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -415,9 +421,11 @@ class _Builder:
             canvas.paint(shape, choice, len(self.paints.materials))
 
     def voxels(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
-        points = np.clip(self.points(step["voxels"], scope), -1e6, 1e6)
-        cells = np.floor(np.round(points, 9) + 0.5).astype(np.int64)
-        canvas.paint_cells(cells, self.choice(step.get("of"), scope), len(self.paints.materials))
+        points, choice = self.points(step["voxels"], scope), self.choice(step.get("of"), scope)
+        for at in range(0, len(points), _MAX_CELLS_AT_ONCE):  # millions of them would take much memory
+            some = np.clip(points[at : at + _MAX_CELLS_AT_ONCE], -1e6, 1e6)
+            cells = np.floor(np.round(some, 9) + 0.5).astype(np.int64)
+            canvas.paint_cells(cells, choice, len(self.paints.materials))
 
     def layers(self, canvas: Canvas, step: Mapping[str, Any], scope: Scope) -> None:
         at = self.point(step.get("at", [0, 0, 0]), scope)

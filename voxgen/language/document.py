@@ -9,7 +9,7 @@ from typing import Any
 
 from voxgen.language.mending.coloring import mend_palette
 from voxgen.language.mending.lighting import mend_light, mend_view, read_light, read_view
-from voxgen.language.mending.placing import settle
+from voxgen.language.mending.placing import oddities, settle, upright_axis
 from voxgen.language.mending.steps import mend_steps
 from voxgen.language.mending.unwrapping import KNOWN, holds_steps, named, unwrapped
 from voxgen.language.mending.values import (
@@ -33,6 +33,7 @@ __all__ = [
     "STEPS",
     "guess_material",
     "mend",
+    "oddities",
     "read_color",
     "read_light",
     "read_material",
@@ -85,7 +86,7 @@ def _names(fields: Mapping[str, Any], notes: Notes) -> Names:
     if isinstance(parts, (list, tuple)):
         parts = _by_name(parts)
     known = dict.fromkeys(map(str, parts)) if isinstance(parts, Mapping) else {}
-    return Names(notes, palette, known, places, air)
+    return Names(notes, palette, known, places, air, up=upright_axis(fields))
 
 
 def _set_build(mended: dict[str, Any], names: Names) -> None:

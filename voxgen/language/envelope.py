@@ -10,22 +10,38 @@ from typing import Any
 
 from voxgen.language.tokens import Note
 
-__all__ = ["joined_events", "letter", "regions", "unwrapped"]
+__all__ = ["joined_events", "joined_pieces", "letter", "regions", "unwrapped"]
 
 _NAMES = r"(?:think|thinking|thoughts?|reasoning|analysis|scratchpad|reflection)"
 REASONING = re.compile(
-    rf"<{_NAMES}\b[^<>\n]{{0,40}}>|◁think▷|\[THINK\]|<\|begin_of_thought\|>|<\|channel\|>\s*(?:analysis|commentary)\b",
+    rf"<(?:\w+:)?{_NAMES}\b[^<>\n]{{0,40}}>|◁think▷|\[THINK\]|<\|begin_of_thought\|>"
+    r"|<\|channel\|>\s*(?:analysis|commentary(?!\s+to=))\b",  # a commentary "to=" a tool is the call itself
     re.I,
 )
-REASONING_END = re.compile(rf"</{_NAMES}\s*>|◁/think▷|\[/THINK\]|<\|end_of_thought\|>", re.I)
-FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final")
+REASONING_END = re.compile(rf"</(?:\w+:)?{_NAMES}\s*>|◁/think▷|\[/THINK\]|<\|end_of_thought\|>", re.I)
+FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*(?:final|commentary\s+to=)")
 FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*[\w+.#-]*[^\n`]*$", re.M)
-LINE_MARKS = [re.compile(mark, re.M) for mark in (r"^[ \t]*>[ ]?", r"^\+", r"^[ \t]*\d{1,6}[:|)\t][ ]?")]
+LINE_MARKS = [  # of a mail, a diff, a listing, a list
+    re.compile(mark, re.M)
+    for mark in (
+        r"^[ \t]*>[ ]?",
+        r"^\+",
+        r"^[ \t]*\d{1,6}[ ]*[:|│→)\t][ \t]?",
+        r"^[ \t]*[-*•][ ]",
+        r"^[ \t]*[│┃|][ ]?",
+    )
+]
+DIFF_HEAD = re.compile(r"^(?:---|\+\+\+|@@|diff |index |-).*$", re.M)
+MOST = 0.8  # of the lines carry a mark where it stands for all of them
+ESCAPED_MARKS = re.compile(r"\\([\[\]{}_#<>])")  # of LaTeX and Markdown
+QUOTE_ENTITY = re.compile(r"&(?:quot|#34|#x22);")
 LONE_BRACE = re.compile(r"(?<!\{)\{(?:\{\{)*(?!\{)|(?<!\})\}(?:\}\})*(?!\})")
 EVENT_PATHS: list[tuple[str | int, ...]] = [
     ("choices", 0, "delta", "content"),
     ("choices", 0, "message", "content"),
     ("choices", 0, "text"),
+    ("choices", 0, "delta", "tool_calls", 0, "function", "arguments"),
+    ("choices", 0, "delta", "function_call", "arguments"),
     ("delta", "text"),
     ("delta", "partial_json"),
     ("delta",),
@@ -78,20 +94,37 @@ def answers(text: str, notes: list[Note]) -> Iterator[tuple[int, int]]:
     yield at, len(text)
 
 
-def unwrapped(text: str) -> tuple[str, str]:
+def unwrapped(text: str) -> tuple[str, list[str]]:
     """Take off what a mail, a listing, a diff, a web page or a template put on every line or brace.
 
-    Returns the text and what was taken off, "" for nothing.
+    Returns the text, its lines and mostly its columns still in their places, and what was taken off.
     """
-    lines = [line for line in text.split("\n", 2000) if line.strip()]
+    off: list[str] = []
+    lines = [line for line in text.split("\n", 2000)[:2000] if line.strip()]
     for mark in LINE_MARKS:
-        if len(lines) > 2 and all(mark.match(line) for line in lines[:2000]):
-            return mark.sub("", text), "a mark at the start of every line"
-    if "&quot;" in text and '"' not in text:
-        return html.unescape(text), "HTML escapes"
+        if len(lines) > 2 and sum(bool(mark.match(line)) for line in lines) >= MOST * len(lines):
+            if mark.pattern == r"^\+":
+                text = DIFF_HEAD.sub("", text)
+            text = mark.sub(_blanks, text)
+            off.append("a mark at the start of every line")
+            break
+    if len(QUOTE_ENTITY.findall(text)) > text.count('"'):
+        text = html.unescape(text)
+        off.append("HTML escapes")
+    if "<![CDATA[" in text:
+        text = text.replace("<![CDATA[", " " * 9).replace("]]>", "   ")
+        off.append("a CDATA section")
+    if ("\\{" in text or "\\[" in text or "\\<" in text) and not re.search(r"\\\\[\[{<]", text):
+        text = ESCAPED_MARKS.sub(r"\1", text)
+        off.append("backslashes before brackets")
     if "{{" in text and not LONE_BRACE.search(text):
-        return text.replace("{{", "{").replace("}}", "}"), "doubled braces"
-    return text, ""
+        text = text.replace("{{", "{ ").replace("}}", " }")
+        off.append("doubled braces")
+    return text, off
+
+
+def _blanks(mark: re.Match[str]) -> str:
+    return " " * len(mark[0])
 
 
 def joined_events(text: str) -> str | None:
@@ -111,9 +144,19 @@ def joined_events(text: str) -> str | None:
 def _piece(event: str) -> str | None:
     """Return the text one event of a stream carries; None if it carries none."""
     try:
-        data = json.loads(event)
+        return _text_of(json.loads(event))
     except (ValueError, RecursionError):
         return None
+
+
+def joined_pieces(events: list[Any]) -> str | None:
+    """Join the text of the events of a stream, decoded already; None if one of the first carries none."""
+    pieces = [_text_of(event) for event in events]
+    return None if None in pieces[:2] else "".join(piece for piece in pieces if piece)
+
+
+def _text_of(data: Any) -> str | None:
+    """Return the text an event carries; None if it carries none."""
     for path in EVENT_PATHS:
         inner: Any = data
         for step in path:

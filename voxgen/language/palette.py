@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voxgen.language.blocks import block_material, is_block
 from voxgen.scene import Color, Material
 
@@ -25,6 +28,8 @@ __all__ = [
 ]
 
 # Colour words beyond CSS, as people and models use them.
+MANY = 1000  # colours that are worth reading all at once
+
 _WORDS = {
     "amber": "#ffbf00", "apricot": "#fbceb1", "auburn": "#922724", "blond": "#e6cf8b", "blonde": "#e6cf8b",
     "burgundy": "#800020", "caramel": "#c68e4e", "charcoal": "#36454f", "cobalt": "#0047ab",
@@ -59,6 +64,7 @@ _SHADES = {  # word: (towards black below 0 or white above, change of saturation
 }  # fmt: skip
 # English words that happen to be six hex digits
 _NOT_HEX = {"facade", "decade", "accede", "efface", "deface", "beaded"}
+_HEX_INSIDE = re.compile(r"(?<!\w)#([0-9a-f]{6})(?!\w)")
 _HEX = re.compile(r"(#|0x|&h|\$)?([0-9a-f]{3,8})")
 _CALL = re.compile(r"(rgb|hsl)a?\s*\(?([^()]*)\)?")
 _LISTED = re.compile(r"[\[(]?([\d.]+(?:\s*[,;]\s*[\d.]+){2,3})[\])]?")
@@ -111,6 +117,8 @@ def _text_color(text: str) -> tuple[Color, float] | None:
             return color
     if called := _CALL.fullmatch(text):
         return _called_color(called[1], called[2])
+    if len(inside := _HEX_INSIDE.findall(text)) == 1:
+        return _hex_color("#", inside[0])  # "brown #6a4830", "#6a4830 (brown)"
     if text in ("transparent", "clear", "invisible"):
         return (0, 0, 0), 0.0
     if listed := _LISTED.fullmatch(text):
@@ -175,6 +183,43 @@ def read_channels(value: Sequence[Any], scale: float | None = None) -> tuple[Col
         scale = 1.0 if max(known[:3]) <= 1 else 255.0
     color = _channels(n * 255 / scale for n in known[:3])
     return color, round(_unit(known[3], 255), 3) if len(known) > 3 else 1.0
+
+
+def many_channels(names: Sequence[Any]) -> NDArray[np.int64] | None:
+    """Read many colours of one spelling at once: (n, 3) 0..255; None where they are not, or are few.
+
+    Spellings: "#rrggbb", "rgb(…)", [r, g, b] and {"r", "g", "b"}.
+    """
+    if len(names) <= MANY:
+        return None
+    one = names[0]
+    try:
+        if isinstance(one, dict):
+            rows: Any = [[n["r"], n["g"], n["b"]] for n in names]
+        elif isinstance(one, str) and one[:4] == "rgb(":
+            rows = [n[4:-1].split(",") for n in names]
+        elif isinstance(one, str) and one[:1] == "#":
+            rows = [list(bytes.fromhex(n[1:])) for n in names]
+        else:
+            rows = names if isinstance(one, list) else []
+        found = np.array(rows, np.int64)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return None
+    plain = found.shape == (len(names), 3) and found.min() >= 0 and 1 < found.max() <= 255
+    if plain and isinstance(one, (list, dict)):
+        plain = not (np.array(rows, np.float64) % 1).any()  # 0.5 of 1 is no 0 of 255
+    return found if plain else None
+
+
+def rounded(colors: NDArray[np.int64], most: int, bits: int) -> tuple[NDArray[np.int64], bool]:
+    """Return 0xRRGGBB of (n, 3) colours, and whether more than `most` were rounded to `bits` a channel."""
+    codes = colors @ np.array([1 << 16, 1 << 8, 1])
+    used = np.zeros(1 << 24, bool)
+    used[codes] = True
+    if np.count_nonzero(used) <= most:
+        return codes, False
+    kept = (0xFF << 8 - bits & 0xFF) * 0x010101
+    return codes & kept | (1 << 7 - bits) * 0x010101, True
 
 
 def _as_number(value: Any) -> float | None:
@@ -287,9 +332,9 @@ def guess_material(name: str, known: Collection[str]) -> tuple[str | Material, s
     ('moss', 'used "moss"')
     """
     name = name[:200]
-    folded = fold(name)
+    folded, last = fold(name), fold(name.rsplit(".", 1)[-1])  # of Material.MOSS
     for other in known:
-        if folded and fold(other) == folded:
+        if folded and fold(other) in (folded, last):
             return other, f'used "{other}"'
     if color := read_color(name):
         return Material(name, color[0], color[1]), f"used the colour {hex_of(color[0])}"

@@ -2,7 +2,8 @@
 
 The road of a reply: strict JSON, and nothing more where that works. Otherwise the text is taken out of what
 it comes wrapped in (envelope.py), each top-level `{…}` or `[…]` is cut into tokens that forgive a lot
-(tokens.py), its structure is mended (brackets.py) and its value built (salvage.py); the best scene wins.
+(tokens.py), its structure is mended (brackets.py) and its value built (salvage.py); of all the pieces the
+best scene wins (pieces.py). YAML and TOML are read too (outline.py).
 Everything is linear in the length of the text and bounded in depth.
 """
 
@@ -10,92 +11,58 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import Any
 
 from voxgen.errors import ReplyError
-from voxgen.language.brackets import STEP_KEYS, Frame, Mender
-from voxgen.language.envelope import answers, joined_events, letter, regions, unwrapped
+from voxgen.language.brackets import Frame, Mender
+from voxgen.language.envelope import joined_events, joined_pieces, letter, regions, unwrapped
+from voxgen.language.outline import outlined
+from voxgen.language.pieces import HEAD_KEYS, SCENE_KEYS, Found, choose, continued, plausible, score, weigh
+from voxgen.language.refusal import binary, nothing, refuse
 from voxgen.language.salvage import Builder, rehoused
 from voxgen.language.tokens import (
-    MAX_DEPTH,
     MAX_REPAIRS,
     ONLY_DOTS,
+    SCAN,
     STRICT,
     Effort,
     Note,
     Token,
     Tokens,
     short,
-    too_deep,
     unescape,
 )
 from voxgen.scene import Level, Repair
 
-__all__ = ["parse"]
+__all__ = ["parse", "uncollected"]
 
 MAX_TEXT = 64 << 20  # characters
-MAX_STRICT = 32 << 20  # of a reply that is valid as it stands,
-MAX_LOOSE = 16 << 20  # and of one that must be mended: the rest is left out, so that memory and time end
+MAX_LOOSE = 24 << 20  # of a reply that must be mended: the rest is left out, so that time ends
+MAX_MEMORY = 310 << 20  # bytes that the values of a reply may take, by estimate: the rest is left out
+COSTS = {"[": 60, "{": 260, ",": 30, '"': 45}  # bytes that each of these stands for, about
+MAX_STEPS = 500_000  # tries at mending
 MAX_LETTERS = 4  # texts inside texts inside texts
 
-# what scenes are made of, in the scene language and in others; the second kind holds the voxels
-FILLED_KEYS = frozenset({
-    "build", "parts", "layers", "voxels", "blocks", "boxes", "lines", "grid", "ops", "cuboids", "shapes",
-    "objects", "steps", "spheres", "elements", "rows",
-})  # fmt: skip
-SCENE_KEYS = FILLED_KEYS | {
-    "size",
-    "palette",
-    "functions",
-    "let",
-    "textures",
-    "title",
-    "dims",
-    "dimensions",
-    "bounds",
-    "colors",
-}
-HEAD_KEYS = SCENE_KEYS | {"voxgen", "plan", "light", "view", "seed", "name", "description"}
-CODE_KEYS = frozenset(["code", "script", "javascript", "js", "python", "source", "program"])
-
-START = re.compile(r"[\[{｛［【](?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}])")  # not {words, in brackets}
+START = re.compile(  # not {words, in brackets}, [code=json], a [Call(name=…)], a brace around a brace or code
+    r"(?:\{(?!\s{0,9}\{)|[\[｛［【])"
+    r"(?!\s*[A-Za-z_][A-Za-z_ ,.]{0,60}[\]}]|[A-Za-z_]\w{0,60}\(\w{1,60}=|\w{1,20}=\w{1,20}\]"
+    r"|\s*(?:return|const|let|var)\s)"
+)
+AFTER = re.compile(r"[^\w{\[(<]*[,*.+]")  # what may go on after a closing bracket: it was closed too early
+BRACKET = re.compile(r"[\[\]{}]")
+FIRST_KEYS = re.compile(r"[\"'](\w{1,20})[\"']\s*:")
 ESCAPED_START = re.compile(r"[{\[](?:\s|\\[nt])*\\\"")
 NO_BRACES = re.compile(
     rf"^[ \t]*[\"'“]?(?:{'|'.join(sorted(SCENE_KEYS))})[\"'”]?\s*[:=]\s*[\[{{\"'\d(]", re.M
 )
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # colours of a terminal
 HALF = re.compile(  # half of a surrogate pair, which nothing could write
     r"\\u[dD][89abAB][\da-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F][\da-fA-F]{2}"
 )
-CODE = re.compile(
-    r"(?m)^[ \t]*(?:const|let|var|function|import|from|def|class|for|while|return)\b[^\n]{0,200}[;:{(=]"
-    r"|=>|\bfor\s?\(|\w\([^()\n]{0,80}\);[ \t]*$"
-)
 DOTS_ITEM = re.compile(r"[\"'](?:\.{3}|…)[^\"']*[\"']\s*[,\]]")
-BINARY = (  # how files that are no text begin; "?" is what became of a byte that is no character
-    (rb"\x1f[\x8b?][\x08?]", "a gzip archive that cannot be unpacked"),
-    (rb"PK[\x03\x05]", "a zip archive"),
-    (rb"[\x89?]PNG\r?\n", "a PNG picture"),
-    (rb"[\xff?][\xd8?][\xff?][\xe0\xe1\xdb?]\x00", "a JPEG picture"),
-    (rb"GIF8", "a GIF picture"),
-    (rb"glTF", "a glTF model"),
-    (rb"VOX \x96\x00", "a MagicaVoxel file"),
-    (rb"%PDF", "a PDF document"),
-)
-REFUSAL = re.compile(r"(?i)\b(?:i can(?:no|['’])t|i am unable|i['’]m (?:sorry|unable)|i won['’]t|as an ai)\b")
-
-
-@dataclass
-class _Found:
-    """One value read from the text."""
-
-    value: Any
-    start: int
-    end: int
-    notes: list[Note] = field(default_factory=list)
 
 
 def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
@@ -109,30 +76,32 @@ def parse(text: str | bytes) -> tuple[Any, list[Repair]]:
 
     Raises ReplyError where the text holds nothing that could be a scene.
     """
-    if kind := _binary(text):
+    if kind := binary(text):
         raise ReplyError(f"this is {kind}, not text", "is it whole, and is its name right?")
     text = _clean(text)
     if len(text) > MAX_TEXT:
         raise ReplyError(f"the reply is {len(text):,} characters long", f"the limit is {MAX_TEXT:,}")
-    collecting = gc.isenabled()
-    gc.disable()  # millions of small lists, none of them garbage: looking through them doubles the time
     try:
-        return _parse(text, 0)
+        with uncollected():
+            return _parse(text, 0)
     except ReplyError:
         raise
     except Exception as error:  # whatever a reply breaks, it must not break the program
         raise ReplyError(
             f"the reply cannot be read ({type(error).__name__}: {error})", "ask again"
         ) from error
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without the garbage collector: looking through millions of small lists takes twice the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-
-
-def _binary(text: str | bytes) -> str:
-    """Name the kind of file that bytes, or bytes taken for text, are; "" for what may be text."""
-    head = text[:8] if isinstance(text, bytes) else text[:8].encode("latin-1", "replace")
-    return next((kind for mark, kind in BINARY if re.match(mark, head)), "")
 
 
 def _clean(text: str | bytes) -> str:
@@ -140,6 +109,8 @@ def _clean(text: str | bytes) -> str:
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text), "replace")
     text = text.removeprefix("\ufeff").replace("\0", "")
+    if "\x1b" in text:
+        text = ANSI.sub("", text)
     if not text.isascii():
         text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     return HALF.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
@@ -147,30 +118,46 @@ def _clean(text: str | bytes) -> str:
 
 def _parse(text: str, letters: int) -> tuple[Any, list[Repair]]:
     """Parse text; letters counts the envelopes already opened."""
+    whole, most = len(text), _affordable(text)
     try:
-        if len(text) > MAX_STRICT:
+        if whole > most:
             raise ValueError
         value = STRICT.decode(text)
+        notes: list[Note] = []
     except (ValueError, RecursionError):
-        value, notes = _parse_loosely(text[:MAX_LOOSE], letters)
-        if len(text) > MAX_LOOSE:
-            problem = f"the reply is {len(text):,} characters long"
-            notes.append((MAX_LOOSE, problem, f"read the first {MAX_LOOSE:,}", "loss"))
-    else:
-        notes = []
+        most = min(most, MAX_LOOSE)
+        text, off = unwrapped(text[:most])
+        value, notes = _parse_loosely(text, letters)
+        notes += [(0, mark, "taken off", "info") for mark in off]
+        if whole > most:
+            problem = f"the reply is {whole:,} characters long"
+            notes.append((most, problem, f"read the first {most:,}", "loss"))
     inner = _inner_text(value)
     if inner is not None and letters < MAX_LETTERS:
         value, repairs = _parse(inner, letters + 1)
         notes.append((0, "the scene is a text inside this", "unpacked", "info"))
         return value, _located(text, notes) + repairs
-    _refuse(value, text)
+    refuse(value, text)
     return value, _located(text, notes)
+
+
+def _affordable(text: str) -> int:
+    """Return how many characters of a text can be read within MAX_MEMORY."""
+    left = MAX_MEMORY
+    for at in range(0, len(text), 1 << 20):
+        cost = sum(text.count(mark, at, at + (1 << 20)) * cost for mark, cost in COSTS.items())
+        if cost > left:
+            return at + min(1 << 20, len(text) - at) * left // cost
+        left -= cost
+    return len(text)
 
 
 def _inner_text(value: Any) -> str | None:
     """Return the text a value is only the envelope of; None if it is a scene itself."""
     if isinstance(value, str):
         return value if START.search(value) else None
+    if isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict):
+        return joined_pieces(value)
     return letter(value) if isinstance(value, dict) and not SCENE_KEYS & value.keys() else None
 
 
@@ -179,49 +166,84 @@ def _parse_loosely(text: str, letters: int) -> tuple[Any, list[Note]]:
     events = joined_events(text)
     if events is not None and letters < MAX_LETTERS:
         return events, [(0, "a pasted event stream", "its pieces are joined", "info")]
-    text, mark = unwrapped(text)
     found, notes = _search(text)
-    if mark:
-        notes.append((0, mark, "taken off", "info"))
-    if not found:
-        raise _nothing(text)
-    best = _choose(_continued(found, text), notes)
+    best = choose(continued(found, text), text, notes) if found else None
+    outline = outlined(text, _flow)
+    if outline and (best is None or score(outline.value) > score(best.value)):
+        return outline.value, [(outline.start, f"{outline.kind} in place of JSON", "read as that", "info")]
+    if best is None:
+        raise nothing(text)
     return best.value, notes + best.notes
 
 
-def _search(text: str) -> tuple[list[_Found], list[Note]]:
+def _search(text: str) -> tuple[list[Found], list[Note]]:
     """Read every top-level container outside the reasoning, left to right, no character twice."""
-    effort = Effort(scan=8 * len(text) + 20_000, steps=len(text) + 30_000)
+    effort = Effort(scan=8 * len(text) + 20_000, steps=min(len(text), MAX_STEPS) + 30_000)
     notes: list[Note] = []
     spans = list(regions(text, notes))
-    found = [one for start, stop in spans for one in _containers(text, start, stop, effort)]
-    best = max((_score(one.value) for one in found), default=0)
+    found: list[Found] = []
+    for start, stop in spans:
+        found += _containers(text, _rejoined(found, text, start, stop, effort), stop, effort)
     for start, stop in spans:
         bracket = START.search(text, start, stop)
         before = min(bracket.end() if bracket else stop, start + 20_000)
         if pair := NO_BRACES.search(text, start, before):
             bare = _read(text, pair.start(), stop, effort, braces=False)
-            if _score(bare.value) >= best + 5:
+            if score(bare.value) >= max((score(one.value) for one in found), default=0) + 5:
                 return [bare], notes
     if found and (text[: found[0].start].strip() or text[found[-1].end :].strip()):
         notes.append((0, "text around the JSON", "ignored", "info"))
-    return [one for one in found if _plausible(one.value)], notes
+    return [one for one in found if plausible(one.value)], notes
 
 
-def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[_Found]:
+def _rejoined(found: list[Found], text: str, start: int, stop: int, effort: Effort) -> int:
+    """Read on where a fence cut the last container, if this span continues it; return where to read next."""
+    last = found[-1] if found else None
+    if last is None or not last.open or effort.scan <= 0 or not BRACKET.search(text, start, stop):
+        return start
+    opening = START.search(text, start, stop)
+    if opening and len(HEAD_KEYS.intersection(FIRST_KEYS.findall(text, opening.start(), stop)[:2])) == 2:
+        return start  # a scene of its own
+    length = last.end - last.start
+    both = text[last.start : last.end].rstrip() + "\n" + text[start:stop]
+    shift = start - (len(both) - (stop - start))
+    effort.scan -= len(both)  # read twice: that must not happen too often
+    one = _read(both, 0, len(both), effort)
+    if one.open and weigh(one.value) <= weigh(last.value):
+        return start
+    places = ((note[0] + (last.start if note[0] < length else shift), *note[1:]) for note in one.notes)
+    cut: Note = (last.end, "the scene goes on after a break", "joined", "info")
+    found[-1] = Found(one.value, last.start, one.end + shift, [*places, cut], one.open)
+    return one.end + shift
+
+
+def _containers(text: str, start: int, stop: int, effort: Effort) -> Iterator[Found]:
     while effort.tokens > 0 and (opening := START.search(text, start, stop)):
-        one = _read(text, opening.start(), stop, effort)
+        one = _read_whole(text, opening.start(), stop, effort) or _read(text, opening.start(), stop, effort)
         yield one
         start = max(one.end, opening.end())
 
 
-def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> _Found:
+def _read_whole(text: str, start: int, stop: int, effort: Effort) -> Found | None:
+    """Read a container that is well formed and ends for sure where it does, at the speed of C."""
+    try:
+        value, end = SCAN(text, start) if effort.scan > 0 else ([], stop + 1)
+    except (ValueError, StopIteration, RecursionError) as error:
+        effort.scan -= 100 + start // 64 + getattr(error, "pos", start) - start
+        return None
+    effort.tokens -= 1
+    if end > stop or AFTER.match(text, end, stop) or len(value) < 1:
+        return None
+    return Found(value, start, end)
+
+
+def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True) -> Found:
     """Read the container that opens at start, or the pairs there that lack their braces."""
     if ESCAPED_START.match(text, start, stop):
         inner = unescape(text[start:stop])
         one = _read(inner, 0, len(inner), effort)
         notes: list[Note] = [(start, "escaped quotes", "unescaped", "info")]
-        return _Found(one.value, start, stop, notes + [(start, *note[1:]) for note in one.notes])
+        return Found(one.value, start, stop, notes + [(start, *note[1:]) for note in one.notes])
     tokens = Tokens(text, start, stop, effort)
     outside = Frame("", "k", None, "", ())
     if braces:
@@ -245,7 +267,15 @@ def _read(text: str, start: int, stop: int, effort: Effort, braces: bool = True)
     if DOTS_ITEM.search(text, start, end) and _without_dots(value):
         tokens.note(start, "the model left something out: ...", "nothing was added", "loss")
     notes = [note for note in tokens.notes if note[0] <= end] + mender.notes()
-    return _Found(value, start, end, sorted(notes, key=lambda note: note[0]))
+    return Found(value, start, end, sorted(notes, key=lambda note: note[0]), bool(builder.left))
+
+
+def _flow(text: str) -> Any:
+    """Read the brackets in an outline."""
+    try:
+        return STRICT.decode(text)
+    except (ValueError, RecursionError):
+        return _read(text, 0, len(text), Effort(scan=8 * len(text), steps=len(text), tokens=20_000)).value
 
 
 def _without_dots(value: Any) -> bool:
@@ -261,168 +291,6 @@ def _without_dots(value: Any) -> bool:
             item[:] = kept
             stack.extend(kept)
     return found
-
-
-def _score(value: Any) -> float:
-    """How much a value looks like the scene: keys of scenes first, then weight."""
-    weight = math.log2(1 + _weight(value))
-    if isinstance(value, dict):
-        known = sum(key in SCENE_KEYS for key in value)
-        filled = any(key in FILLED_KEYS and value[key] for key in value)
-        return 10 * known + 10 * filled + min(5, len(value)) + weight
-    if isinstance(value, list) and value and isinstance(value[0], list | dict):
-        return 5 + weight
-    return 0
-
-
-def _weight(value: Any, limit: int = 5000) -> int:
-    """Count the values inside, up to about a limit."""
-    count, stack = 0, [value]
-    while stack and count < limit:
-        item = stack.pop()
-        count += 1
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item[:limit])
-    return count
-
-
-def _plausible(value: Any) -> bool:
-    """Whether a value says anything at all: not a sentence in braces."""
-    if isinstance(value, dict):
-        return any(item is not None for item in value.values())
-    return isinstance(value, list) and (
-        any(isinstance(item, list | dict) for item in value) or _is_row(value)
-    )
-
-
-def _is_row(value: Any) -> bool:
-    """Whether this is one voxel: [x, y, z], or these and its color."""
-    return (
-        isinstance(value, list) and 3 <= len(value) <= 7 and all(type(n) in (int, float) for n in value[:3])
-    )
-
-
-def _continued(found: list[_Found], text: str) -> list[_Found]:
-    """Give steps that follow a scene with nothing but marks between back to it: it was closed too early."""
-    joined: list[_Found] = []
-    for one in found:
-        scene = joined[-1] if joined else one
-        build = scene.value.get("build") if isinstance(scene.value, dict) else None
-        follows = bool(joined) and not text[scene.end : min(one.start, scene.end + 50)].strip(" \t\r\n,]}")
-        if (
-            follows
-            and isinstance(build, list)
-            and isinstance(one.value, dict)
-            and STEP_KEYS & one.value.keys()
-        ):
-            build.append(one.value)
-            scene.end = one.end
-            scene.notes += [(one.start, "a step after the end of the scene", "put in", "warn"), *one.notes]
-        else:
-            joined.append(one)
-    return joined
-
-
-def _choose(found: list[_Found], notes: list[Note]) -> _Found:
-    """Pick the best scene, of equal ones the last; or join the pieces of one."""
-    if len(found) == 1:
-        return found[0]
-    pieces = f"{len(found)} separate pieces of JSON"
-    joined = _joined([one.value for one in found])
-    if joined is not None:
-        notes.append((found[0].start, pieces, "joined", "info"))
-        return _Found(joined, found[0].start, found[-1].end, [note for one in found for note in one.notes])
-    best = max(enumerate(found), key=lambda pair: (round(_score(pair[1].value)), pair[0]))[1]
-    notes.append((best.start, pieces, "this one is the best scene", "info"))
-    return best
-
-
-def _joined(values: list[Any]) -> Any:
-    """Join values that make one scene only together; None if they do not."""
-    if all(_is_row(value) for value in values):
-        return values
-    if not all(isinstance(value, dict) for value in values):
-        return None
-    if all({"x", "y", "z"} <= value.keys() for value in values):
-        return values
-    steps = [value for value in values if STEP_KEYS & value.keys() and not {"palette", "size"} & value.keys()]
-    heads = [value for value in values if not any(value is step for step in steps)]
-    keys = [key for head in heads for key in head]
-    if len(set(keys)) < len(keys) or not HEAD_KEYS.issuperset(keys):
-        return None
-    scene = {key: head[key] for head in heads for key in head}
-    if not steps:
-        return scene
-    return {**scene, "build": steps} if len(steps) > 1 and "build" not in scene else None
-
-
-def _refuse(value: Any, text: str) -> None:
-    """Raise where a value was read but cannot be a scene."""
-    if not isinstance(value, dict | list) or not value or _is_row(value):
-        raise _nothing(text)
-    if _nests_too_deep(value):
-        raise too_deep("in all of it")
-    if isinstance(value, list):
-        return
-    if isinstance(value.get("properties"), dict) and (value.get("type") == "object" or "$schema" in value):
-        raise ReplyError("the reply repeats the JSON schema it was given", "ask again, or without a schema")
-    if SCENE_KEYS & value.keys():
-        return
-    if _holds_code(value) or (CODE.search(text[:100_000]) and not text[:100].lstrip().startswith("{")):
-        raise _code_error()
-
-
-def _holds_code(call: Any) -> bool:
-    """Whether this is a tool call whose argument is a program."""
-    for _ in range(4):
-        if not isinstance(call, dict):
-            return False
-        if any(isinstance(call[key], str) and CODE.search(call[key]) for key in CODE_KEYS & call.keys()):
-            return True
-        names = ("input", "arguments", "parameters", "args", "function")
-        call = next((call[name] for name in names if name in call), None)
-    return False
-
-
-def _code_error() -> ReplyError:
-    return ReplyError(
-        "the reply is code, not data; voxgen never executes it", "ask for the scene as one JSON object"
-    )
-
-
-def _nothing(text: str) -> ReplyError:
-    """Say why nothing in a text can be drawn."""
-    plain = text[:100_000].strip()
-    notes: list[Note] = []
-    if not text.strip():
-        return ReplyError("the reply is empty", "ask again")
-    if not "".join(text[start:stop] for start, stop in answers(text, notes)).strip() and notes:
-        problem = "the reply holds only reasoning: it was cut before the answer began"
-        return ReplyError(problem, "allow a longer reply, or less thinking")
-    if plain[:200].lower().startswith(("<!doctype", "<html")):
-        said = short(re.sub("<[^>]*>", " ", plain[:2000]))
-        return ReplyError(f"the reply is a web page: {said}", "check the address of the model")
-    if REFUSAL.search(plain[:400]):
-        return ReplyError(f"the model refused: {short(plain)}", "say it in other words, or ask another model")
-    if CODE.search(plain):
-        return _code_error()
-    return ReplyError(f"no scene in the reply: {short(plain)}", "ask for one JSON object")
-
-
-def _nests_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            inner
-            for item in level
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _located(text: str, notes: list[Note]) -> list[Repair]:

@@ -18,7 +18,7 @@ __all__ = ["Builder", "rehoused"]
 
 PROSE_KEYS = frozenset(["title", "name", "plan", "description"])  # half a sentence is better than none
 IN_STEP = STEP_KEYS | TOP
-LOOP = re.compile(r"\s*for (\w+) in (range\([-\d, ]+\))")
+LOOP = re.compile(r"\s*for (\w+) in (range\([-\d, ]+\)|\([-\d, ]+\))")
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -101,6 +101,12 @@ class Builder:
         if text and ONLY_DOTS.match(key) and ONLY_DOTS.match(value):
             self.note(token.start, "the model left something out", "nothing was added", "loss")
             return
+        if key in STEP_KEYS and key in top.value and isinstance(self.stack[-2].value, list):
+            self.note(
+                token.start, f"a second {short(json.dumps(key))} in one step", "began a new step", "warn"
+            )
+            self.stack[-2].value.append(top.value)
+            top.value = {}
         if key in top.value:
             value = self._merge(key, top.value[key], value, token)
         top.value[key] = value
@@ -121,6 +127,10 @@ class Builder:
 
     def _finish(self, cut: str | None) -> None:
         """Close what the end of the text left open: finished items stay, an unfinished last one goes."""
+        if (scene := self._restarted()) is not None:
+            self.stack = [_Open([scene])]
+            self.left = "an unfinished scene, then another"
+            return
         top = self.stack[-1]
         count = len(self.stack) - 1
         if count:
@@ -133,6 +143,20 @@ class Builder:
         while len(self.stack) > 1:
             self._close(self.stack.pop().value, whole)
             whole = False
+
+    def _restarted(self) -> dict[str, Any] | None:
+        """Find a whole scene inside the unfinished one: the model started over."""
+        root = self.stack[1].value if len(self.stack) > 2 else None
+        if not isinstance(root, dict):
+            return None
+        inner = [item for one in self.stack[2:] if isinstance(one.value, list) for item in one.value[-2:]]
+        inner += [one.value for one in self.stack[2:]]
+        whole = [
+            v
+            for v in inner
+            if isinstance(v, dict) and "build" in v and {"size", "palette"} <= v.keys() & root.keys()
+        ]
+        return whole[-1] if whole else None
 
     def _close(self, value: Any, whole: bool) -> None:
         """Put an unfinished container where it belongs; whole: it lacks nothing but its bracket."""
@@ -166,6 +190,14 @@ def _worth_keeping(value: Any, before: Any) -> bool:
     """Whether an unfinished item holds finished ones: steps, rows, or a first scene in a list."""
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], list | dict | str)
+    cells = value.get("voxels")
+    if (
+        isinstance(cells, list)
+        and cells
+        and isinstance(cells[0], list)
+        and ("of" in value or len(cells[0]) > 3)
+    ):
+        return True  # a step of single cells, those that are finished
     scene = before is None and bool({"size", "palette"} & value.keys())
     for key, inner in value.items():
         if isinstance(inner, list) and inner:

@@ -7,7 +7,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ class Effort:
     scan: int
     steps: int
     broken: int = 0  # where a strict scan met the first thing it could not read
-    tokens: int = 250_000  # read one by one; what follows is left out, so that no reply takes minutes
+    tokens: int = 150_000  # read one by one; what follows is left out, so that no reply takes minutes
 
 
 class _TwiceError(ValueError):
@@ -65,7 +65,7 @@ def _constant(name: str) -> None:
 
 
 STRICT = json.JSONDecoder(strict=False, object_pairs_hook=_object, parse_constant=_constant)
-_scan: Callable[[str, int], tuple[Any, int]] = STRICT.scan_once  # type: ignore[attr-defined]
+SCAN: Callable[[str, int], tuple[Any, int]] = STRICT.scan_once  # type: ignore[attr-defined]
 
 
 LONGEST = 4000  # characters of one bare word
@@ -81,7 +81,8 @@ HOPELESS = re.compile(
 )  # no strict JSON
 PAIR = re.compile(r'\s*"([^"\\\x00-\x1f]*)"\s*:\s*')
 COMMA = re.compile(r"\s*,")
-COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|#[^\n]*|--[ \t][^\n]*", re.S)
+LINE_COMMENT = re.compile(r"//[^\n]*|/\*[^\n]*|<!--[^\n]*|#[^\n]*|--[ \t][^\n]*")
+CLOSERS = {"/*": "*/", "<!": "-->"}
 COMMENT_AFTER = re.compile(r"\s(?://|/\*|#|<!--)")
 JSON_AGAIN = re.compile(r"[\"'][\w (),-]{1,40}[\"']\s*:|[\[{]\s*[\"'\[{\d]|[\]}]")
 TAG = re.compile(r"</?[A-Za-z|][^<>\n]{0,80}>")
@@ -100,6 +101,7 @@ QUOTES = {
 }  # fmt: skip
 STOPS = {quote: re.compile(rf"\\.|[{ends}]", re.S) for quote, ends in QUOTES.items()}
 RUN_ON = {quote: re.compile(rf"(?:[^\\{ends}]+|\\.){{0,5000}}", re.S) for quote, ends in QUOTES.items()}
+MIXED = re.compile(r"(?:'(\w[\w #.-]{0,40})[\"”]|\"(\w[\w #.-]{0,40})['”’])(?=\s*[:,\]}])")  # 'name"
 PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"(?=\s*[,\]}:])')
 TWO_QUOTES = re.compile(r'""[^\s,\]}:"]')
 ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|u\{([0-9a-fA-F]{1,6})\}|(.))", re.S)
@@ -123,7 +125,12 @@ PLUS_TEXT = re.compile(r"\s*\+\s*(?=[\"'`])")
 # numbers and bare words
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?=\s*[,\]}:])")
 LOOSE_NUMBER = re.compile(r"[-+−–]?(?:0[xX][\da-fA-F]+|0[bB][01]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
-UNIT = re.compile(r"\s*(?:px|m|cm|mm|vox|voxels?|units?|blocks?|cells?|%|deg|degrees|°)")
+UNIT = re.compile(r"\s*(?:f|px|m|cm|mm|vox|voxels?|units?|blocks?|cells?|%|deg|degrees|°)")
+SIZES = re.compile(r"(?!0x)\d{1,6}(?:\s{0,3}[x×]\s{0,3}\d{1,6}){1,2}(?=\s*[,\]}])")
+NO_BRACKETS = re.compile(  # "size": 6, 6, 4, "palette": … but not 1,024
+    r"-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){2,5}(?=\s*(?:,\s*[\"'A-Za-z_]|\}))"
+)
+THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+")
 SPACED = re.compile(r"\s+(?=[\w.#\"']|[-+][\d.])")
 SUM = re.compile(r"[\d.\s()+\-*/%_eE]+")
 RANGE = re.compile(r"range\(\s*(-?\d{1,6})\s*(?:,\s*(-?\d{1,6})\s*)?(?:,\s*(-?\d{1,6})\s*)?\)")
@@ -131,6 +138,10 @@ HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})(?=\
 NAMESPACED = re.compile(r"[a-z][\w.-]*:[a-z][\w/.-]*(?:\[[\w=,: ]*\])?")
 TUPLE = re.compile(r"\((?:[^()]|\([^()]*\))*\)\s*")
 TUPLE_KEY = re.compile(r"\(([^()\n]{1,80})\)(?=\s*:)")
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "floor": math.floor, "ceil": math.ceil, "round": round, "trunc": int, "int": int, "float": float,
+    "max": max, "min": min, "abs": abs,
+}  # fmt: skip
 CALL = re.compile(r"(?:new\s+)?[A-Za-z_][\w.]*\(([^()]*)\)")
 COLOR_CALL = re.compile(r"(?i)(?:rgb|hsl|hsv|hwb|lab|lch|oklab|oklch|color)a?\(")
 PHRASE = re.compile(  # bare text up to the next mark; brackets after a name belong to it
@@ -158,6 +169,7 @@ class Tokens:
         self.read: list[Token] = []
         self.notes: list[Note] = []
         self.inside: list[str] = []  # the brackets open here, as written
+        self.missing: set[str] = set()  # what closes comments and does not come any more
         self.streak = 0  # whole values read one by one since the last run
 
     def __getitem__(self, i: int) -> Token:
@@ -198,7 +210,7 @@ class Tokens:
             self._add("$", None, self.stop, self.stop)
             return
         sign = self.text[start]
-        mark = MARKS.get(sign)
+        mark = ":" if self.text.startswith("->", start) and self.read[-1].kind in "sw" else MARKS.get(sign)
         if mark in ("{", "["):
             self._open(start, mark)
         elif mark in ("}", "]"):
@@ -228,18 +240,28 @@ class Tokens:
                 return at
             if sign == "#" and HEX_COLOR.match(text, at, self.stop):
                 return at
-            comment = COMMENT.match(text, at, self.stop) or TAG.match(text, at, self.stop)
-            if not comment:
+            end = self._comment_end(at)
+            if end < 0:
                 return at
-            at = self._comment(comment)
+            at = self._comment(at, end)
             self.effort.tokens -= 1
             if self.effort.tokens <= 0:
                 return at
 
-    def _comment(self, comment: re.Match[str]) -> int:
-        """Note a comment; return where it ends."""
-        start, end = comment.span()
-        if end == self.stop and comment[0][0] in "/#-" and comment[0][1:2] != "*":
+    def _comment_end(self, start: int) -> int:
+        """Return where a comment or a tag ends, -1 if there is none; one never closed ends with its line."""
+        closer = CLOSERS.get(self.text[start : start + 2])
+        if closer and closer not in self.missing:
+            end = self.text.find(closer, start + 2, self.stop)
+            if end >= 0:
+                return end + len(closer)
+            self.missing.add(closer)  # looking for it once is enough
+        found = LINE_COMMENT.match(self.text, start, self.stop) or TAG.match(self.text, start, self.stop)
+        return found.end() if found else -1
+
+    def _comment(self, start: int, end: int) -> int:
+        """Note a comment; return where reading goes on."""
+        if end == self.stop and self.text[start] in "/#-" and self.text[start + 1 : start + 2] != "*":
             rest = JSON_AGAIN.search(self.text, start, end)  # all on one line: the scene goes on in it
             end = rest.start() if rest else end
         said = self.text[start : min(end, start + 400)]
@@ -271,7 +293,7 @@ class Tokens:
         if self.effort.scan <= 0 or HOPELESS.match(self.text, start):
             return None
         try:
-            return _scan(self.text, start)
+            return SCAN(self.text, start)
         except (ValueError, StopIteration, RecursionError) as error:
             # a failure counts the newlines before it, hence the share of `start`
             at = getattr(error, "pos", start + 5000)
@@ -304,9 +326,10 @@ class Tokens:
 
     def _block(self, at: int) -> tuple[list[Any], int] | None:
         """Read many items of one sort in one go; return them and where the next begins, if well formed."""
-        closer = self.text[at - 2 : at]  # "]," or "},"
-        end = self.text.rfind(closer, at, min(self.stop, at + BLOCK)) + 1
-        if end == 0 or self.effort.scan <= 0 or closer not in ("],", "},"):
+        closer = self.text[at - 2 : at]  # "]," or "},"; plain items have a comma only
+        closer = closer if closer in ("],", "},") else ","
+        end = self.text.rfind(closer, at, min(self.stop, at + BLOCK)) + len(closer) - 1
+        if end < at or self.effort.scan <= 0:
             return None
         try:
             return STRICT.decode(f"[{self.text[at:end]}]"), end + 1
@@ -325,7 +348,7 @@ class Tokens:
 
     def _separator(self, start: int, mark: str) -> None:
         text, end = self.text, start + 1
-        if text[start] == "=" and text[end : end + 1] == ">":
+        if text[start] in "=-" and text[end : end + 1] == ">":
             end += 1
         if text[start] != mark:
             self.note(start, f"{text[start:end]} in place of {mark}", f"read as {mark}")
@@ -370,6 +393,10 @@ class Tokens:
         if plain := PLAIN.match(self.text, start, self.stop):
             self._add("s", plain[1], start, plain.end())
             return
+        if (mixed := MIXED.match(self.text, start, self.stop)) and self._ends_alone(mixed):
+            self.note(start, f"text between {mixed[0][0]} and {mixed[0][-1]}", "read as text")
+            self._add("s", mixed[1] or mixed[2], start, mixed.end())
+            return
         content, end = self._triple(start) or self._quoted(start)
         if content is None and end < self.stop:
             self.note(start, f"a stray {self.text[start]}", "ignored", "warn")
@@ -385,6 +412,12 @@ class Tokens:
             more, end = self._quoted(plus.end())
             content += more or ""
         self._repeatable("s", content, start, end)
+
+    def _ends_alone(self, mixed: re.Match[str]) -> bool:
+        """Whether a text ends at a quote of another kind: its own does not come soon after."""
+        after = self.text[mixed.end() : min(mixed.end() + 60, self.stop)]
+        own = after.find(mixed[0][0])
+        return own < 0 or not after[:own].strip(" \t\r\n,:[{}]") or bool(re.search(r'["“\[{]', after[:own]))
 
     def _triple(self, start: int) -> tuple[str, int] | None:
         """Read a text in triple quotes, if there is one."""
@@ -464,7 +497,7 @@ class Tokens:
         blank = BLANK.match(text, at, stop)
         after = blank.end() if blank else at
         sign = text[after : after + 1] if after < stop else ""
-        if not sign or sign in "]}:：=)];，,":
+        if not sign or sign in "]}:：=)];，,］｝】":
             return "end" if sign not in ",，" or AFTER_COMMA.match(text, after + 1, stop) else "inner"
         if sign in "+*.":
             return "end" if POSTFIX.match(text, after, stop) else "inner"
@@ -501,8 +534,14 @@ class Tokens:
     def _bare(self, start: int) -> None:
         """Read a number, a literal, a sum or a word without quotes."""
         text, stop = self.text, min(self.stop, start + LONGEST)
-        if number := NUMBER.match(text, start, stop):
+        if listed := self._list_without_brackets(start, stop):
+            self.note(start, f"no brackets around {short(listed[0])}", "put in", "warn")
+            self._add("v", [_number(n) for n in re.split(r"\s*,\s*", listed[0])], start, listed.end())
+        elif number := NUMBER.match(text, start, stop):
             self._add("n", _number(number[0]), start, number.end())
+        elif sizes := SIZES.match(text, start, stop):
+            self.note(start, f"no quotes around {sizes[0]}", "read as text")
+            self._add("s", sizes[0], start, sizes.end())
         elif color := HEX_COLOR.match(text, start, stop):
             self.note(start, f"no quotes around {color[0]}", "read as text")
             self._add("s", color[0], start, color.end() + (text[color.end() : color.end() + 1] == '"'))
@@ -515,6 +554,13 @@ class Tokens:
         else:
             self.note(start, f"a stray {text[start]!r}", "ignored")
             self.position = start + 1
+
+    def _list_without_brackets(self, start: int, stop: int) -> re.Match[str] | None:
+        """Match numbers after a key that lack the brackets of a list."""
+        if self.inside[-1:] != ["{"] or not self.read or self.read[-1].kind != ":":
+            return None
+        listed = NO_BRACKETS.match(self.text, start, stop)
+        return None if listed is None or THOUSANDS.fullmatch(listed[0]) else listed
 
     def _left_out(self, words: str, start: int) -> None:
         self.note(start, f"the model left something out: {short(words)}", "nothing was added", "loss")
@@ -556,6 +602,11 @@ class Tokens:
             return
         if (call := CALL.fullmatch(words)) and not COLOR_CALL.match(words):
             items = [work_out(x) for x in call[1].split(",")]
+            value = _called(words.split("(")[0], items)
+            if value is not None:
+                self.note(start, f"a sum: {short(words)}", f"read as {value}")
+                self._add("n", value, start, end)
+                return
             if len(items) > 1 and None not in items:
                 self.note(start, f"a call: {short(words)}", "read as a list")
                 self._add("v", items, start, end)
@@ -614,8 +665,10 @@ def _loose_number(text: str) -> float | None:
         return None
 
 
-def counted(span: str) -> range | None:
-    """Read range(3), range(1, 4) or range(9, 0, -2)."""
+def counted(span: str) -> Sequence[int] | None:
+    """Read range(3), range(1, 4), range(9, 0, -2) or (0, 5)."""
+    if span.startswith("("):
+        return [int(n) for n in re.findall(r"-?\d{1,6}", span)]
     found = RANGE.fullmatch(span)
     bounds = [int(bound) for bound in found.groups() if bound] if found else []
     return range(*bounds) if bounds and 0 not in bounds[2:] else None
@@ -651,6 +704,17 @@ def _evaluate(node: ast.expr) -> Any:
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return OPERATORS[type(node.op)](_evaluate(node.left), _evaluate(node.right))
     raise ValueError(node)
+
+
+def _called(name: str, items: list[Any]) -> float | None:
+    """Work out Math.floor(5.5), max(2, 3) and their like; None for anything else."""
+    function = FUNCTIONS.get(name.rsplit(".", 1)[-1].lower())
+    if function is None or None in items:
+        return None
+    try:
+        return function(*items)
+    except (TypeError, ValueError, ArithmeticError):
+        return None
 
 
 def unescape(text: str) -> str:

@@ -11,6 +11,7 @@ driver: without one it would end the process, and painter.py draws the same in n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -74,8 +75,8 @@ def draw(
     asked for and this machine has no driver.
     """
     stage, budget = set_stage(scene, size, light, [view], quality, style, background, renderer, tell)
-    shots = stage.shoot(budget)
-    stage.close()
+    with closing(stage):
+        shots = stage.shoot(budget)
     return developed(stage, shots, background)
 
 
@@ -99,9 +100,9 @@ def draw_views(
     if not views:
         return
     stage, budget = set_stage(scene, size, light, views, quality, style, background, renderer, tell)
-    for shots in stage.shoot_all(views, budget):
-        yield developed(stage, shots, background)
-    stage.close()
+    with closing(stage):
+        for shots in stage.shoot_all(views, budget):
+            yield developed(stage, shots, background)
 
 
 def draw_sheet(

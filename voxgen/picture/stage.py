@@ -126,7 +126,8 @@ class Stage(Setting):
         for frame, _, _ in self.frames(edge):
             for start in range(0, max(len(solid), 1), FACES_AT_ONCE):
                 number = np.arange(start + 1, min(start + FACES_AT_ONCE, len(solid)) + 1)
-                coords = np.repeat(np.stack([number & 4095, number >> 12], -1)[:, None, :], 4, axis=1)
+                coords = np.zeros((len(number), 4, 2), np.float32)
+                coords[..., 0], coords[..., 1] = (number & 4095)[:, None], (number >> 12)[:, None]
                 mesh = quads(self.faces.pick(solid[number - 1]), coords)
                 image = frame.shoot([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], over=start > 0)
             low, high = ((image[..., channel] + np.float32(0.5)).astype(np.int32) for channel in (0, 1))
@@ -261,7 +262,9 @@ def quads(faces: Faces, coords: NDArray[Any]) -> Any:
 
 def corners_of(faces: Faces) -> Floats:
     """Corners (n, 4, 3) of unit faces."""
-    return (faces.voxel[:, None, :] + CORNERS[faces.direction]).astype(np.float32)
+    out: Floats = CORNERS.astype(np.float32)[faces.direction]
+    out += faces.voxel[:, None, :]
+    return out
 
 
 def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) -> Any:

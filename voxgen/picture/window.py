@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -34,8 +35,8 @@ def to_pyvista(
     check_look(None, light, quality)
     choose("gl")
     stage = Stage(scene, light, None, SIZE)
-    mesh, texture = _lit(stage, quality)
-    stage.close()
+    with closing(stage):
+        mesh, texture = _lit(stage, quality)
     return mesh, texture
 
 
@@ -61,8 +62,8 @@ def set_up(
     check_look(view, light, quality)
     choose("gl")
     stage = Stage(scene, light, view, SIZE)
-    mesh, texture = _lit(stage, quality)
-    stage.close()
+    with closing(stage):
+        mesh, texture = _lit(stage, quality)
     plotter: Any = pyvista.Plotter(
         title=f"{scene.title} - voxgen", window_size=list(SIZE), off_screen=off_screen
     )

@@ -17,6 +17,10 @@ __all__ = ["is_entry", "mend_palette"]
 MAX_ENTRIES = 10_000
 _PLAIN = re.compile(r"#[0-9a-fA-F]{6}")
 
+_LISTED = re.compile(
+    r"([A-Za-z_][\w -]{0,40}?)[\"']?\s*[:=]\s*[\"']?(#[0-9a-fA-F]{3,8}|\w+)"
+)  # "a: #fff, b: red"
+
 _RANGES = {"opacity": 1, "glow": 3, "metal": 1}
 
 
@@ -26,6 +30,12 @@ def mend_palette(value: Any, build: Any, notes: Notes) -> tuple[dict[str, Any], 
         return {}, False, frozenset()
     if isinstance(value, Mapping) and len(value) == 1 and _wraps(value):
         value = next(iter(value.values()))
+    if isinstance(value, str) and (listed := _LISTED.findall(value[:20_000])):
+        notes.add("$.palette", f"{show(value)} is a text", f"read {len(listed)} colours in it", "info")
+        value = {name.strip(): color for name, color in listed}
+    if _is_list_of_pairs(value):
+        notes.add("$.palette", "is a list", "put its entries together", "info")
+        value = {k: v for entry in value for k, v in entry.items()}
     counted = isinstance(value, (list, tuple)) and not all(map(_own_name, value))
     if isinstance(value, (list, tuple)):
         notes.add(
@@ -59,6 +69,21 @@ def _wraps(value: Mapping[Any, Any]) -> bool:
         DOCUMENT_WORDS.get(fold(str(key))) == "palette"
         and isinstance(inner, (list, dict))
         and read_color(inner) is None
+    )
+
+
+def _is_list_of_pairs(value: Any) -> bool:
+    """Say whether a value is [{"moss": "#6b7f3a"}, {"soil": …}, …]."""
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(
+            isinstance(entry, Mapping)
+            and len(entry) == 1
+            and look(entry) is None
+            and _own_name(entry) is None
+            for entry in value[:MAX_ENTRIES]
+        )
     )
 
 
@@ -114,10 +139,16 @@ def _used_numbers(steps: Any, depth: int) -> Iterator[int]:
 
 def _is_nothing(name: str, value: Any, counted: bool) -> bool:
     """Say whether an entry stands for empty cells."""
-    if value is None or (isinstance(value, str) and is_air(value)):
+    if value is None or (isinstance(value, str) and (is_air(value) or _is_clear(value))):
         return True
     given = _own_name(value)
     return bool(given and is_air(given)) or (not counted and is_air(name) and name != "air")
+
+
+def _is_clear(value: str) -> bool:
+    """Say whether a colour has an alpha of 0: "#11223300", "transparent"."""
+    found = read_color(value)
+    return found is not None and found[1] == 0
 
 
 def _scale(values: list[Any], notes: Notes) -> float | None:

@@ -15,6 +15,7 @@ __all__ = ["is_layers", "mend_layers", "needs_key"]
 
 MAX_SLICES = 4096
 MAX_WIDTH = 4096
+MAX_SLICE = 1 << 20  # characters of one slice: more than 512 rows of 512 names hold
 MANY_ROWS = 8  # where one row in ten of another length is no shorthand any more
 _RUN = re.compile(r"(.)\*(\d{1,6})")
 _COUNTED = re.compile(r"(?:\d{1,4}[^\d\s*/,])+")  # "3g2." as in Conway's Life files
@@ -26,7 +27,9 @@ _LEVELS = ("y", "z", "level", "height", "index", "i", "yoffset", "layer", "range
 
 def is_layers(value: Any, step: Mapping[str, Any]) -> bool:
     """Say whether layers are as the language has them: ["row/row", …], even rows, a point, a key."""
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) and v for v in value):
+    if not isinstance(value, list) or not value:
+        return False
+    if not all(isinstance(v, str) and 0 < len(v) <= MAX_SLICE for v in value):
         return False
     if not is_point(step.get("at", [0, 0, 0])) or step.get("facing", "front") != "front":
         return False
@@ -137,7 +140,7 @@ def _leveled(pairs: Any) -> tuple[list[Any], int]:
 def _rows(layer: Any, key: dict[str, Any]) -> list[str]:
     """Return the rows of one slice as letters; longer names get a letter of their own in `key`."""
     if isinstance(layer, str):
-        layer = re.split(r"[/\n|]", layer.replace("\r", "").strip("\n"))
+        layer = re.split(r"[/\n|]", layer[:MAX_SLICE].replace("\r", "").strip("\n"))
     if not isinstance(layer, (list, tuple)):
         return []
     if layer and all(isinstance(v, (int, float)) or v is None for v in layer):

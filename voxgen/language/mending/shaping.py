@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from voxgen.language.mending.corners import (
     Lost,
     axis_of,
@@ -34,8 +36,9 @@ from voxgen.language.mending.values import (
     times,
 )
 from voxgen.language.mending.words import word_of
-from voxgen.language.palette import fold, nearest
+from voxgen.language.palette import MANY, fold, many_channels, nearest, rounded
 
+MAX_SHADES = 4096  # of the cells of one step; more are rounded
 Step = dict[str, Any]
 
 __all__ = ["SHAPES", "Place", "part_like"]
@@ -117,7 +120,8 @@ def _packed_tube(value: Any, radius: Any, height: Any) -> tuple[list[Any] | None
 def _roof(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:
     along = take(fields, "along", "axis")
     body: Step = {"box": sorted_corners(corners_of(value, fields))}
-    if (axis := axis_of(along)) in ("x", "y"):
+    level = ("x", "z") if place.names.up == "y" else ("x", "y")
+    if (axis := axis_of(along)) in level:
         body["along"] = axis
     return [{"roof": body}]
 
@@ -182,12 +186,14 @@ def _voxels(value: Any, fields: dict[str, Any], place: Place) -> list[Step]:
 
 def _colored_voxels(value: Any, place: Place) -> list[Step]:
     """Read cells that may each carry a material: [x, y, z, "stone"] or {"x", "y", "z", "color"}."""
+    if len(value) > MANY and (many := _many_voxels(value, place)):
+        return _voxel_steps(many, 0, place)
     cells: dict[tuple[Any, ...], Any] = {}
     lost = 0
     for entry in value:
         if _is_plain_cell(entry):
             cells.pop(entry_place := tuple(entry[:3]), None)
-            cells[entry_place] = entry[3]
+            cells[entry_place] = "air" if entry[3] in place.names.air else entry[3]
             continue
         found = point(entry)
         if found is None:
@@ -195,10 +201,42 @@ def _colored_voxels(value: Any, place: Place) -> list[Step]:
             continue
         cells.pop(tuple(found), None)  # a later entry of the same cell wins
         cells[tuple(found)] = _material_of_cell(entry, place.names)
+    if twice := len(value) - lost - len(cells):
+        problem = "1 cell is given twice" if twice == 1 else f"{twice:,} cells are given twice"
+        place.names.notes.add(f"{place.path}.voxels", problem, "the last counts", "info")
     groups: dict[Any, list[list[Any]]] = {}
     for cell, name in cells.items():
         groups.setdefault(name, []).append(list(cell))
     return _voxel_steps(groups, lost, place)
+
+
+def _many_voxels(value: Any, place: Place) -> dict[Any, list[list[Any]]] | None:
+    """Group very many cells with colours written out by their colours; None where they are not all alike."""
+    first = value[0]
+    try:
+        if isinstance(first, Mapping):
+            key: Any = next(k for k, v in first.items() if word_of(str(k), v, "voxels") == "of")
+            axes: tuple[Any, ...] = ("x", "y", "z")
+        else:
+            key, axes = (3 if len(first) == 4 else slice(3, None)), (0, 1, 2)
+        cells = np.stack([np.array([c[axis] for c in value]) for axis in axes], axis=1)
+        names = [c[key] for c in value]
+    except (TypeError, ValueError, LookupError, StopIteration, OverflowError):
+        return None
+    colors = many_channels(names)
+    if colors is None or cells.dtype.kind != "i" or cells.shape[1:] != (3,) or np.abs(cells).max() >= 1 << 20:
+        return None
+    codes, fewer = rounded(colors, MAX_SHADES, 4)
+    if fewer:
+        problem = f"there are more than {MAX_SHADES:,} colours"
+        place.names.notes.add(f"{place.path}.voxels", problem, "rounded them")
+    keys = (cells + (1 << 20)) @ np.array([1 << 42, 1 << 21, 1])
+    order = np.argsort(keys, kind="stable")
+    last = np.append(keys[order][1:] != keys[order][:-1], True)  # of two in one cell the later wins
+    kept = np.sort(order[last])
+    kept = kept[np.argsort(codes[kept], kind="stable")]
+    ends = np.flatnonzero(np.diff(codes[kept])) + 1
+    return {f"#{codes[part[0]]:06x}": cells[part].tolist() for part in np.split(kept, ends)}
 
 
 def _is_plain_cell(entry: Any) -> bool:

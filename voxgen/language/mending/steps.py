@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from voxgen.language.mending.corners import Lost, take
@@ -11,6 +12,7 @@ from voxgen.language.mending.forms import is_valid
 from voxgen.language.mending.layers import needs_key
 from voxgen.language.mending.options import mend_options
 from voxgen.language.mending.shaping import SHAPES, Place, part_like
+from voxgen.language.mending.turning import with_points
 from voxgen.language.mending.values import (
     Names,
     is_channels,
@@ -31,6 +33,7 @@ from voxgen.language.mending.words import (
     STEP_NAMES,
     STEPS,
     WORDS,
+    looks_like_step,
     name_of,
     word_of,
 )
@@ -110,6 +113,11 @@ def _needs_names(name: str, step: Step, names: Names) -> bool:
 
 
 def _understand(step: Any, path: str, names: Names, of: Any, depth: int) -> list[Step]:
+    if isinstance(step, str) and step.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            inner = json.loads(step)
+            names.notes.add(path, "is JSON in a text", "unpacked it", "info")
+            return mend_steps([inner], path, names, of, depth + 1)
     if isinstance(step, str):
         names.notes.add(
             path, f"{show(step)} is not a step", "left it out", "info" if step.startswith("//") else "loss"
@@ -166,6 +174,11 @@ def _several(
 def _group(step: Step, path: str, names: Names, of: Any, depth: int) -> list[Step]:
     """Read an object without a shape that holds steps: {"build": […], "of": …}."""
     key = next((k for k in step if fold(k) in BUILD_WORDS), None)
+    if key is None and all(
+        isinstance(v, (Mapping, list)) and looks_like_step(v, names.parts) for v in step.values()
+    ):
+        names.notes.add(path, "is an object of steps", "took them in order", "info")
+        return mend_steps(list(step.values()), path, names, of, depth + 1)
     if key is None or not isinstance(step[key], (list, dict)):
         if set(step) <= {"note", "comment", "_comment", "//"}:
             names.notes.add(path, "only holds a remark", "left it out", "info")
@@ -249,7 +262,8 @@ def _explain(name: str, before: Any, shape: Step, hint: str, path: str, names: N
 
 def _fields(name: str, step: Step, path: str, names: Names) -> dict[str, Any]:
     """Return everything a step says, also inside its object, under the language's own words."""
-    body = step.get(name)
+    body = _decoded(step.get(name))
+    step = {**step, name: body} if name in step else step
     inside = isinstance(body, dict) and _is_body(name, body)
     items = [*(body.items() if inside and isinstance(body, dict) else []), *step.items()]
     fields: dict[str, Any] = {} if inside else {name: body}
@@ -264,6 +278,14 @@ def _fields(name: str, step: Step, path: str, names: Names) -> dict[str, Any]:
         if word != name or fields.get(name) is None:
             fields[word] = value
     return fields
+
+
+def _decoded(body: Any) -> Any:
+    """Return what a text says if it is an object of JSON."""
+    if isinstance(body, str) and body.lstrip()[:1] == "{":
+        with suppress(ValueError, RecursionError):
+            return json.loads(body)
+    return body
 
 
 def _is_body(name: str, body: Mapping[str, Any]) -> bool:
@@ -365,20 +387,4 @@ def _shifted(step: Step, offset: list[Any], variable: str) -> Step:
     def moved(p: list[Any]) -> list[Any]:
         return [c if literal(o) == 0 else f"({c})+({o})*{variable}" for c, o in zip(p, offset, strict=True)]
 
-    new = dict(step)
-    for key in ("box", "pyramid", "line", "voxels"):
-        if key in new:
-            new[key] = [moved(p) for p in new[key]]
-    for key, inner in (("sphere", "center"), ("ellipsoid", "center"), ("cylinder", "base"), ("cone", "base")):
-        if key in new:
-            new[key] = {**new[key], inner: moved(new[key][inner])}
-    for key in ("roof", "terrain"):
-        if key in new:
-            new[key] = {**new[key], "box": [moved(p) for p in new[key]["box"]]}
-    if "place" in new:
-        new["at"] = [moved(p) for p in new["at"]]
-    if "layers" in new:
-        new["at"] = moved(new.get("at", [0, 0, 0]))
-    if "repeat" in new:
-        new["build"] = [_shifted(s, offset, variable) for s in new["build"]]
-    return new
+    return with_points(step, moved)

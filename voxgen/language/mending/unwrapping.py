@@ -9,7 +9,7 @@ from typing import Any
 
 from voxgen.errors import ReplyError
 from voxgen.language.mending.values import Notes, show
-from voxgen.language.mending.words import STEPS, looks_like_step, table
+from voxgen.language.mending.words import BUILD_WORDS, STEPS, looks_like_step, table
 from voxgen.language.palette import fold, nearest
 
 __all__ = ["DOCUMENT_WORDS", "KNOWN", "holds_steps", "is_program", "named", "unwrapped"]
@@ -47,6 +47,7 @@ KNOWN = frozenset({
 
 _LONG_WORDS = ("build", "palette", "parts", "textures", "functions")
 
+_PATCH_KEYS = ("path", "key", "type", "kind")
 _TELLING = ("build", "parts", "palette", "size", "voxgen", "textures", "functions")  # what only scenes have
 
 
@@ -80,7 +81,15 @@ def _decoded(text: str) -> Any:
 
 
 def _of_list(values: list[Any], notes: Notes) -> Any:
-    """Read a list as pieces of one document, as drafts of which the last counts, or as steps."""
+    """Read a list as pieces of one document, as drafts of which the last counts, as patches or as steps."""
+    if _is_patch(values[-1] if values else None):
+        notes.add("$", f"the scene comes in {len(values):,} patches", "put them together", "info")
+        return _patched(values)
+    if len(values) > 1 and all(map(_is_pair, values)):
+        notes.add("$", "is a list of keys and values", "put them together", "info")
+        return dict(values)
+    if len(values) == 1 and isinstance(values[0], Mapping) and _inner(values[0]) is not None:
+        return values[0]  # a list of one tool call
     documents = [v for v in values[:_MAX_PIECES] if isinstance(v, Mapping) and _knows(v)]
     steps = [v for v in values[:50] if looks_like_step(v)]
     if documents and len(documents) == len(values) and len(steps) < len(documents):
@@ -97,6 +106,46 @@ def _of_list(values: list[Any], notes: Notes) -> Any:
         notes.add("$", "is a list of steps without a document around it", "built them", "info")
         return {"build": values}
     raise ReplyError(f"there is no scene in {show(values)}", "ask again for one JSON object")
+
+
+def _is_pair(value: Any) -> bool:
+    """Say whether a value is ["palette", {…}]."""
+    return isinstance(value, list) and len(value) == 2 and str(value[0]) in KNOWN
+
+
+def _is_patch(value: Any) -> bool:
+    """Say whether a value is {"path": "/build/-", "value": …} or {"type": "palette", "value": …}."""
+    return (
+        isinstance(value, Mapping)
+        and "value" in value
+        and any(isinstance(value.get(k), str) for k in _PATCH_KEYS)
+        and not isinstance(value["value"], (int, float))
+    )
+
+
+def _patched(values: list[Any]) -> dict[str, Any]:
+    """Put a document together from patches, as in RFC 6902 ("add" and "replace" only), and its beginning."""
+    document: dict[str, Any] = {}
+    for value in values:
+        if not _is_patch(value):
+            if isinstance(value, Mapping):
+                document.update({str(k): v for k, v in value.items()})
+            continue
+        path = next(str(value[k]) for k in _PATCH_KEYS if isinstance(value.get(k), str))
+        keys = [k for k in path.strip("/$.").replace(".", "/").split("/") if k]
+        word = DOCUMENT_WORDS.get(fold(keys[0]), keys[0]) if keys else ""
+        one = value["value"]
+        if word in ("step", "op", "build") and not (isinstance(one, list) and len(keys) < 2):
+            word, one = "build", [one]
+        if len(keys) > 1 and word != "build":
+            one = {keys[1]: one}
+        old = document.get(word)
+        if isinstance(old, list) and isinstance(one, list):
+            one = old + one
+        elif isinstance(old, Mapping) and isinstance(one, Mapping):
+            one = {**old, **one}
+        document[word] = one
+    return document
 
 
 def _knows(value: Mapping[Any, Any]) -> bool:
@@ -135,7 +184,7 @@ def _inner(value: Mapping[Any, Any], depth: int = 0) -> tuple[str, Any] | None:
     keys = {fold(str(k)): k for k in list(value)[:200]}
     if any(isinstance(value.get(keys.get(k)), list) for k in ("build", "steps", "objects", "parts")):
         return None
-    for wrapper in _WRAPPERS:
+    for wrapper in _WRAPPERS if not _holds_named_steps(value.get(keys.get("build"))) else ():
         inner = value.get(keys[wrapper]) if wrapper in keys else None
         found = _unpacked(wrapper, inner, value, depth)
         if found is not None:
@@ -144,13 +193,25 @@ def _inner(value: Mapping[Any, Any], depth: int = 0) -> tuple[str, Any] | None:
         key, inner = next(iter(value.items()))
         if isinstance(inner, (Mapping, list)) and inner:
             return str(key), inner
-    return None
+    drafts = [k for k, v in islice(value.items(), 50) if isinstance(v, Mapping) and _is_whole(v)]
+    return (str(drafts[-1]), value[drafts[-1]]) if drafts and not _is_whole(value) else None
+
+
+def _is_whole(value: Mapping[Any, Any]) -> bool:
+    """Say whether an object has steps, and a size or a palette."""
+    words = {DOCUMENT_WORDS.get(fold(str(k))) for k in islice(value, 200)}
+    return "build" in words and bool(words & {"size", "palette"})
+
+
+def _holds_named_steps(value: Any) -> bool:
+    """Say whether a value is {"ground": [steps], "plants": [steps]}."""
+    return isinstance(value, Mapping) and bool(value) and all(map(holds_steps, islice(value.values(), 20)))
 
 
 def _unpacked(wrapper: str, inner: Any, value: Mapping[Any, Any], depth: int) -> Any:
     """Return the document in one key of a wrapper, with what stands beside it; None where it is none."""
     if isinstance(inner, str):
-        return inner if inner.lstrip().startswith(("{", "[")) else None
+        return inner if inner.lstrip().startswith(("{", "[")) and not _knows(value) else None
     if isinstance(inner, Mapping) and not looks_like_step(inner):
         if not _knows(inner) and (depth >= _MAX_WRAPPERS or _inner(inner, depth + 1) is None):
             return None
@@ -178,9 +239,11 @@ def named(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in document.items():
         word = key if key in KNOWN else DOCUMENT_WORDS.get(fold(key), key)
-        if word == key and _is_misspelt(key, value, document):
-            word = nearest(key, _LONG_WORDS) or key
-            notes.add(f"$.{key}", f"{show(key)} is not a word of the language", f'read it as "{word}"')
+        value = _unquoted(value, f"$.{key}", notes)
+        if word == key and _is_misspelt(key, value, document) and (meant := nearest(key, _LONG_WORDS)):
+            if meant not in fields:
+                word = meant
+                notes.add(f"$.{key}", f"{show(key)} is not a word of the language", f'read it as "{word}"')
             fields[word] = value
             continue
         if word == "sky":
@@ -201,6 +264,18 @@ def named(document: dict[str, Any], notes: Notes) -> dict[str, Any]:
     return fields
 
 
+def _unquoted(value: Any, path: str, notes: Notes) -> Any:
+    """Decode a palette or a list of steps that was written as a text."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        inner = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    notes.add(path, "is JSON in a text", "unpacked it", "info")
+    return inner
+
+
 def _is_misspelt(key: str, value: Any, document: Mapping[str, Any]) -> bool:
     """Say whether a key is nearly one of the language's, which is not there, and holds what that would."""
     meant = nearest(key, _LONG_WORDS) if key not in KNOWN | STEPS.keys() and len(key) < 20 else None
@@ -219,4 +294,14 @@ def holds_steps(value: Any) -> bool:
     """Say whether a value is a list that is mostly steps."""
     if not isinstance(value, list) or not value:
         return False
-    return sum(map(looks_like_step, value[:20])) * 2 > len(value[:20])
+    return sum(looks_like_step(v) or _is_group(v) for v in value[:20]) * 2 > len(value[:20])
+
+
+def _is_group(value: Any) -> bool:
+    """Say whether an object holds steps under one of the words for that: {"name": "ground", "steps": […]}."""
+    steps = (
+        next((v for k, v in value.items() if fold(str(k)) in BUILD_WORDS), None)
+        if isinstance(value, Mapping)
+        else None
+    )
+    return isinstance(steps, list) and any(map(looks_like_step, steps[:20]))

@@ -6,10 +6,13 @@ import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from voxgen.language.palette import fold, hex_of, read_color
+import numpy as np
+
+from voxgen.language.palette import MANY, fold, hex_of, read_color
 from voxgen.scene import Level, Repair
 
 MAX_REPAIRS = 1000
@@ -18,6 +21,7 @@ MAX_LIKENESSES = 50  # wrong part names that are compared with all parts
 MAX_TEXT = 4000  # characters of one expression that are looked at
 
 _UNIT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z°%]+)", re.IGNORECASE)
+_NAMED_AXIS = re.compile(r"\b([xyz])\s*[:=]\s*([-+]?\d+(?:\.\d+)?)(?=\s*(?:[,;)\s]|$))")
 _FOREIGN = re.compile(r"[#\"'`{}$@\\;]")  # in no expression
 _UNITS = {
     "px", "pixel", "pixels", "cell", "cells", "voxel", "voxels", "vox", "block", "blocks", "unit", "units",
@@ -56,6 +60,7 @@ class Notes:
     def add(self, path: str, problem: str, fix: str, level: Level = "warn") -> None:
         """Note one repair."""
         if len(self.repairs) < MAX_REPAIRS:
+            path = " ".join(path.split())  # a key may hold line ends
             self.repairs.append(Repair(path, problem, fix, level))
         else:
             self.unlisted[level] = self.unlisted.get(level, 0) + 1
@@ -84,6 +89,7 @@ class Names:
     counted: bool = False  # the palette came as a list: whole numbers are its places
     air: frozenset[str] = frozenset()  # palette names that mean empty cells
     likenesses: dict[str, str | None] = field(default_factory=dict)  # wrong part name → the right one
+    up: str = ""  # the axis that the document says runs up
     left: int = MAX_STEPS  # how many more steps are looked at
 
 
@@ -178,13 +184,21 @@ def is_pair(value: Any) -> bool:
 
 def is_points(value: Any) -> bool:
     """Say whether a value is a list of points."""
-    return type(value) is list and bool(value) and all(map(is_point, value))
+    if type(value) is not list or not value:
+        return False
+    if len(value) > MANY:
+        with suppress(ValueError, TypeError):  # of uneven rows
+            table = np.array(value)
+            if table.dtype.kind in "if" and table.shape[1:] == (3,):
+                return bool(np.isfinite(table).all())
+    return all(map(is_point, value))
 
 
 def point(value: Any) -> list[Any] | None:
     """Return [x, y, z] from any way to write a point: a list, an object, "1, 2, 3"; z is 0 where missing."""
     if isinstance(value, str):
-        value = _split(value)
+        named = dict(_NAMED_AXIS.findall(value[:MAX_TEXT]))  # "x=5, y=5, z=0"
+        value = named if {"x", "y"} <= named.keys() else _split(value)
     if isinstance(value, Mapping):
         value = _from_axes(value)
     if not isinstance(value, (list, tuple)) or not 2 <= len(value) <= 8:
@@ -385,6 +399,8 @@ def _named_look(value: Mapping[Any, Any], names: Names) -> str:
     entry = look(value)
     if isinstance(entry, str):
         return entry
+    if entry is None:
+        raise ValueError(f"{show(value)} is not a material")
     name = " ".join(str(v) if k == "color" else f"{k} {v:g}" for k, v in entry.items())
     names.palette.setdefault(name, entry)
     return name
