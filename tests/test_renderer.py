@@ -102,8 +102,9 @@ def test_every_light_gives_its_own_picture() -> None:
     ids=["one voxel", "no opaque voxel", "all glowing", "tall", "flat", "metal", "a strip of water"],
 )  # fmt: skip
 def test_odd_scenes_are_drawn(indices: np.ndarray) -> None:
-    image = draw(indices)
-    assert np.abs(np.diff(image, axis=1)).max() > 20
+    image = draw(indices, background="transparent")
+    shown = (image[..., 3] > 20) & (image[..., :3].max(axis=-1) > 30)  # a shadow alone is black
+    assert shown.any()
 
 
 @needs_driver
@@ -568,7 +569,7 @@ def test_a_scene_beyond_the_budget_is_drawn_a_quality_lower_and_says_so() -> Non
     assert stage.affordable(3_000_000, good) == QUALITIES["draft"]
     assert stage.affordable(100_000_000, best) == replace(QUALITIES["draft"], edge=best.edge)
     stage.close()
-    assert [sentence.split()[-1] for sentence in said] == ["draft", "good", "draft"]
+    assert [sentence.split()[-1] for sentence in said] == ["draft", "draft"]
 
 
 @needs_driver
@@ -603,3 +604,97 @@ def test_drawing_again_takes_no_more_memory() -> None:
         frame.shoot([actor])
     frame.close()
     assert held() - before < 24 << 20
+
+
+def ring() -> np.ndarray:
+    """Return a frame of grass around open ground: (20, 20, 2)."""
+    grid = np.zeros((20, 20, 2), int)
+    grid[:, :, 0] = GREEN
+    grid[4:16, 4:16, 0] = 0
+    return grid
+
+
+def behind(depth: int) -> np.ndarray:
+    """Return a red wall behind glass of some depth."""
+    grid = np.full((9, depth + 2, 9), GLASS)
+    grid[:, depth:, :] = RED
+    return grid
+
+
+def pool() -> np.ndarray:
+    grid = np.zeros((20, 20, 2), int)
+    grid[:, :, 0], grid[:, :, 1] = WHITE, WATER
+    return grid
+
+
+SIDE_BY_SIDE: dict[str, tuple[np.ndarray, dict[str, Any]]] = {
+    "thin glass": (behind(1), {"view": "front"}),
+    "thick glass": (behind(6), {"view": "front"}),
+    "very thick glass": (behind(70), {"view": "front"}),
+    "the floor of a pool": (pool(), {"view": "top", "light": "overcast"}),
+    "ground seen close by": (ring(), {"view": "30,50,8"}),
+    **{f"style {name}": (village(), {"style": name}) for name in STYLES},
+    "nothing behind": (village(), {"background": "transparent"}),
+}
+
+
+@needs_driver
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_both_ways_of_drawing_show_the_same(name: str) -> None:
+    grid, look = SIDE_BY_SIDE[name]
+    look = {"size": SMALL, **look}
+    light = look.pop("light", "day")
+    gl, soft = (
+        renderer.draw(scene_of(grid, light), renderer=way, **look).astype(int) for way in ("gl", "soft")
+    )
+    assert np.abs(blocks(gl[..., :3]) - blocks(soft[..., :3])).mean() < 5
+    assert np.abs(gl.mean(axis=(0, 1)) - soft.mean(axis=(0, 1))).max() < 8
+
+
+def blocks(image: np.ndarray) -> np.ndarray:
+    """Average blocks of 8 x 8 pixels."""
+    height, width = image.shape[0] // 8 * 8, image.shape[1] // 8 * 8
+    return np.asarray(image[:height, :width].reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3)))
+
+
+@needs_driver
+@pytest.mark.parametrize("way", ["gl", "soft"])
+def test_the_ground_close_by_is_as_light_as_from_afar(way: str) -> None:
+    scene, view = scene_of(ring()), "30,50,8"
+    near = renderer.draw(scene, view=view, size=SMALL, renderer=way).astype(int)
+    whole = next(renderer.draw_views(scene, [view], size=SMALL, renderer=way)).astype(int)
+    assert np.abs(near - whole).max() < 12
+
+
+@needs_driver
+def test_looking_for_a_driver_leaves_open_windows_alone() -> None:
+    from voxgen.picture import screen
+
+    frame = screen.Screen(64, 64)
+    corners = np.array([[[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]])
+    actor = screen.paint(screen.quads(corners, np.zeros((1, 4, 2))), "", "vec4(0.5, 0.2, 0.1, 1.0)", {})
+    before = frame.shoot([actor]).copy()
+    driver.probe.cache_clear()
+    assert driver.probe().missing is None
+    assert np.array_equal(frame.shoot([actor]), before)
+    frame.close()
+
+
+@pytest.mark.parametrize(
+    "light",
+    [
+        Light("day", azimuth=float("nan")), Light("day", elevation=float("inf")),
+        Light("night", strength=float("nan")), Light("day", zenith=(300, -5, 0)),
+    ],
+    ids=["azimuth", "elevation", "strength", "colour"],
+)  # fmt: skip
+@pytest.mark.parametrize("way", ["auto", "soft"])
+def test_a_light_that_is_none_is_refused(light: Light, way: str) -> None:
+    with pytest.raises(UsageError):
+        renderer.draw(scene_of(slab(2, 2, 2)), light=light, size=SMALL, renderer=way)
+
+
+def test_a_sheet_too_large_or_too_small_is_refused() -> None:
+    for size in ((20_000, 16_000), (40, 40)):
+        with pytest.raises(UsageError):
+            renderer.draw_sheet(scene_of(slab(2, 2, 2)), 12, size=size)

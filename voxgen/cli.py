@@ -688,7 +688,7 @@ def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
     if look["view"] is not None:
         raise UsageError("--view and --views at once", "a sheet begins with the scene's own view")
     sheet.views(views, View())
-    renderer.check_size(sheet.cells(views, size)[1])
+    renderer.check_sheet(views, size)
 
 
 def _draw(

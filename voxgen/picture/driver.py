@@ -20,6 +20,7 @@ _SURFACE_TYPE, _PBUFFER, _RENDERABLE_TYPE, _OPENGL_BIT, _DEPTH_SIZE, _NONE = (
 )  # fmt: skip
 _MAJOR_VERSION, _MINOR_VERSION, _PROFILE, _CORE = 0x3098, 0x30FB, 0x30FD, 0x0001
 _WIDTH, _HEIGHT, _GL_VERSION = 0x3057, 0x3056, 0x1F02
+_EGL_VERSION, _DRAW, _READ = 0x3054, 0x3059, 0x305A
 
 
 class Driver(NamedTuple):
@@ -45,7 +46,7 @@ def probe() -> Driver:
         lack = _tried("vtkEGLRenderWindow") if bent else _egl_lack()
     finally:
         if quiet is None:
-            del os.environ[_LOG_LEVEL]
+            os.environ.pop(_LOG_LEVEL, None)
     if lack is None:
         return Driver("vtkEGLRenderWindow", None)
     if _has_osmesa() and _tried("vtkOSOpenGLRenderWindow") is None:
@@ -135,9 +136,14 @@ def _lack_of(egl: ctypes.CDLL, display: int) -> str | None:
         ("eglCreatePbufferSurface", pointer, [pointer, pointer, integers]),
         ("eglDestroySurface", ctypes.c_uint, [pointer, pointer]),
         ("eglMakeCurrent", ctypes.c_uint, [pointer, pointer, pointer, pointer]),
+        ("eglQueryString", ctypes.c_char_p, [pointer, integer]),
+        ("eglGetCurrentContext", pointer, []),
+        ("eglGetCurrentDisplay", pointer, []),
+        ("eglGetCurrentSurface", pointer, [integer]),
     ):
         function = getattr(egl, name)
         function.restype, function.argtypes = result, arguments
+    held = egl.eglQueryString(display, _EGL_VERSION) is not None  # a display is one for the whole process
     if not egl.eglInitialize(display, None, None):
         return ""
     try:
@@ -149,7 +155,8 @@ def _lack_of(egl: ctypes.CDLL, display: int) -> str | None:
             return ""
         return _version_lack(egl, display, configs[0]) if count.value else ""
     finally:
-        egl.eglTerminate(display)
+        if not held:
+            egl.eglTerminate(display)
 
 
 def _version_lack(egl: ctypes.CDLL, display: int, config: int | None) -> str | None:
@@ -162,6 +169,10 @@ def _version_lack(egl: ctypes.CDLL, display: int, config: int | None) -> str | N
     if not context:
         return too_old
     surface = egl.eglCreatePbufferSurface(display, config, (integer * 5)(_WIDTH, 8, _HEIGHT, 8, _NONE))
+    before = (
+        egl.eglGetCurrentDisplay(), egl.eglGetCurrentSurface(_DRAW), egl.eglGetCurrentSurface(_READ),
+        egl.eglGetCurrentContext(),
+    )  # fmt: skip
     try:
         if not surface or not egl.eglMakeCurrent(display, surface, surface, context):
             return ""
@@ -171,6 +182,8 @@ def _version_lack(egl: ctypes.CDLL, display: int, config: int | None) -> str | N
         return None if fine else too_old
     finally:
         egl.eglMakeCurrent(display, None, None, None)
+        if before[0] and before[3]:
+            egl.eglMakeCurrent(*before)
         if surface:
             egl.eglDestroySurface(display, surface)
         egl.eglDestroyContext(display, context)

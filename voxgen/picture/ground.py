@@ -92,7 +92,7 @@ def _baked(
         light = baker.bake_sun(points.reshape(-1, 4), spacing, samples)
     else:
         light = baker.bake(points.reshape(-1, 4), spacing, kind, samples)
-    return _filled(light.reshape(side, side, 3), ~covered)
+    return _filled(light.reshape(side, side, 3), points[..., 3] >= 0)
 
 
 def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -105,9 +105,9 @@ def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) ->
 
 
 def _filled(image: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Grow known pixels of (H, W, 3) a little into the unknown, so that nothing dark is mixed in there."""
+    """Grow known pixels of (H, W, 3) into the unknown, farther than any blur reaches."""
     image = image * known[..., None]
-    for _ in range(6):
+    for _ in range(16):
         total, weight = np.zeros_like(image), np.zeros(known.shape, np.float32)
         for axis in (0, 1):
             for way in (1, -1):

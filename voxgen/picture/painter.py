@@ -31,6 +31,7 @@ from voxgen.scene import Light, Scene, View
 
 BAND_SAMPLES = 1_500_000  # shaded at once
 HALF_SEAM = 0.03  # as in faces.glsl
+DEEP = 8.0  # as in glossy.glsl
 MANY_CLEAR = 100_000  # translucent faces
 DEEPEST = 6  # translucent faces one behind the other in a sample; those farther off are left out
 
@@ -60,15 +61,17 @@ class Easel(Setting):
         self.key = self._key(self.faces.voxel, self.faces.direction)  # rises: faces are sorted so
 
     def shoot(self, quality: Quality) -> Shots:
-        """Cast the light on what is seen, and paint it; quality is explained in renderer.py."""
-        self.fill(quality)
+        """Cast the light on what is seen, and paint it; see quality.py."""
         sight = Sight(self, quality.edge)
         rows = sight.visible()
+        quality = self.affordable(len(rows), quality)
+        self.fill(quality)
         plane = self.plane(quality, self.camera) if self.sees_ground() else None
         return sight.paint(rows, self.light(rows, quality), plane)
 
     def shoot_all(self, views: Sequence[str | View], quality: Quality) -> Iterator[Shots]:
         """Cast the light on everything once, and paint it from many sides under the same sun."""
+        quality = self.affordable(len(self.faces), quality)
         self.fill(quality)
         rows = np.arange(len(self.faces))
         light = self.light(rows, quality)
@@ -106,8 +109,10 @@ class Easel(Setting):
         glint = np.clip((way @ sky.sun - 0.9985) / 0.0013, 0, 1)[:, None]
         seen += (sky.sun_light * 4 * glint * glint * (3 - 2 * glint)).astype(np.float32)
         on = np.flatnonzero(hits.direction >= 0)
-        row = np.searchsorted(self.key, self._key(hits.cell[on], hits.direction[on]))
-        row = np.minimum(row, len(self.key) - 1)
+        key = self._key(hits.cell[on], hits.direction[on])
+        row = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
+        right = self.key[row] == key  # not where rounding went astray
+        on, row = on[right], row[right]
         seen[on] = room.radiance[row + 1] + room.emission[self.faces.material[row]]
         return seen * hits.tint
 
@@ -334,10 +339,12 @@ class Sight:
         world = (self.faces.voxel[rank] + place).astype(np.float32)
         facet = np.where(normal[:, 2:] > 0.5, _ripple(world), normal)
         seen, away = self._reflected(rank, place, way, normal, facet)
-        hits = room.space.cast(world - normal * OFF, way, np.full(len(way), 64, np.float32), material)
-        depth = np.where(hits.direction < 0, 1, np.maximum(hits.reach, 0.35))
+        start = world - normal * OFF
+        hits = room.space.cast(start, way, np.full(len(way), DEEP, np.float32), material)
+        out = np.minimum(room.space.exits(start, way), DEEP)  # glass may end where the scene does
+        depth = np.maximum(np.where(hits.direction < 0, out, hits.reach), 0.35)
         opacity = np.minimum(room.opacity[material], 0.98)
-        cover = (1 - (1 - opacity) ** (0.45 + 0.55 * np.minimum(depth, 8)))[:, None]
+        cover = (1 - (1 - opacity) ** (0.45 + 0.55 * np.minimum(depth, DEEP)))[:, None]
         fresnel = 0.02 + 0.98 * away
         alpha = 1 - (1 - fresnel) * (1 - cover)
         own = self._looked_up(rank, place, light)

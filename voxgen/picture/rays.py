@@ -53,6 +53,11 @@ class Space:
         at: NDArray[np.intp] = (x + 1) * self.strides[0] + (y + 1) * self.strides[1] + z + 1
         return at
 
+    def exits(self, origin: Floats, way: Floats) -> Floats:
+        """Return how far rays from origin along way (n, 3) go until they leave the grid: (n,)."""
+        flat = np.where(np.abs(way) < FLATTEST, np.copysign(np.float32(FLATTEST), way), way)
+        return np.asarray(np.maximum(-origin / flat, (self.size - origin) / flat).min(axis=1), np.float32)
+
     def cast(
         self, origin: Floats, way: Floats, limit: Floats | None = None, within: Indices | None = None
     ) -> Hits:

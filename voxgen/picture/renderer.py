@@ -120,8 +120,8 @@ def draw_sheet(
     """Draw 4 to 12 labelled views of a scene on one sheet of about `size` pixels; see `draw`."""
     from voxgen.picture import sheet
 
-    views = sheet.views(count, scene.view)
-    columns, cell = sheet.cells(count, size)
+    views = sheet.views(count, scene.view, corners=style_of(style).flat)
+    columns, cell = check_sheet(count, size)
     pictures = draw_views(
         scene,
         views,
@@ -191,6 +191,19 @@ def check_look(
     quality_of(quality)
     style_of(style)
     darkroom.check_background(background)
+
+
+def check_sheet(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    """Return a sheet's columns and the size of one view; raises UsageError where that cannot be drawn."""
+    from voxgen.picture import sheet
+
+    width, height = check_size(size)
+    columns, cell = sheet.cells(count, (width, height))
+    if min(cell) < MIN_SIDE:
+        raise UsageError(
+            f"{count} views do not fit a sheet of {width}x{height} pixels", "make it larger, or take fewer"
+        )
+    return columns, cell
 
 
 def check_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ Open a Screen only after `driver.probe()` found a driver: VTK ends the process w
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer
 from voxgen.picture import driver
 
 WINDOW_CLASS = "VTK_DEFAULT_OPENGL_WINDOW"  # environment variable that VTK reads for every new window
+_ENVIRONMENT = threading.Lock()  # it is one for all threads
 numpy_to_vtk: Any = numpy_support.numpy_to_vtk  # comes without types
 LIMIT = 16384  # largest texture side that every OpenGL 4 driver and Mesa offer
 Uniforms = Mapping[str, float | int | tuple[float, float, float]]
@@ -123,16 +125,18 @@ def set_uniforms(actor: vtkActor, values: Uniforms) -> None:
 
 def _new_window() -> Any:
     """Open a window of the class that works here, and leave VTK's own choice for the next one as it was."""
-    chosen, before = driver.probe().window, os.environ.get(WINDOW_CLASS)
-    if chosen:
-        os.environ[WINDOW_CLASS] = chosen
-    try:
-        return vtkRenderWindow()
-    finally:
-        if before is None:
-            os.environ.pop(WINDOW_CLASS, None)
-        else:
-            os.environ[WINDOW_CLASS] = before
+    chosen = driver.probe().window
+    with _ENVIRONMENT:
+        before = os.environ.get(WINDOW_CLASS)
+        if chosen:
+            os.environ[WINDOW_CLASS] = chosen
+        try:
+            return vtkRenderWindow()
+        finally:
+            if before is None:
+                os.environ.pop(WINDOW_CLASS, None)
+            else:
+                os.environ[WINDOW_CLASS] = before
 
 
 class Screen:

@@ -14,7 +14,7 @@ from voxgen.picture import camera as cameras
 from voxgen.picture import sky
 from voxgen.picture.lattice import Floats
 from voxgen.picture.mesher import NORMALS, Faces, exposed
-from voxgen.picture.quality import Quality
+from voxgen.picture.quality import QUALITIES, Quality
 from voxgen.picture.style import Style
 from voxgen.scene import Indices, Light, Material, Scene, View, VoxelGrid
 
@@ -83,6 +83,24 @@ class Setting:
     def prepare(self) -> None:
         """Get ready to trace: the grid, its faces or the sky are new."""
         raise NotImplementedError
+
+    def affordable(self, faces: int, quality: Quality) -> Quality:
+        """Return the quality, or the next lower one that is not too much for that many faces; tell so."""
+        wanted = quality
+        while (
+            faces * (5 * self.parts(faces, quality) ** 2 + self.fewest * self.sky.lamp_effort) > quality.rays
+        ):
+            lower = QUALITIES[quality.instead]
+            quality = replace(lower, edge=wanted.edge, parts=min(wanted.parts, lower.parts))
+        if quality is not wanted and self.tell is not None:
+            name = next(n for n, q in QUALITIES.items() if q.rays == quality.rays)
+            self.tell(f"{faces:,} faces in sight are too many for this quality; drawn as {name}")
+        return quality
+
+    @property
+    def fewest(self) -> int:
+        """How many samples a face needs at least: one of few pixels hides its noise."""
+        return int(np.clip(2.0 * self.scale, 4, 16))
 
     def parts(self, faces: int, quality: Quality) -> int:
         """Into how many parts a face is divided each way: as many as its size in the picture asks for."""
@@ -155,9 +173,10 @@ def _sane(material: Material) -> Material:
     def between(value: float, most: float, usual: float) -> float:
         return min(max(value, 0.0), most) if value == value else usual
 
+    opacity = between(material.opacity, 1.0, 1.0)
     return replace(
         material,
-        opacity=between(material.opacity, 1.0, 1.0),
+        opacity=1.0 if opacity > 0.99 else opacity,  # as the shaders take it
         glow=between(material.glow, 8.0, 0.0),
         metal=between(material.metal, 1.0, 0.0),
     )

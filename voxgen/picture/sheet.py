@@ -15,17 +15,20 @@ from voxgen.scene import View
 
 FEWEST, MOST = 4, 12
 _ROUND = ("iso", "front", "right", "back", "left", "top", "150,26", "-90,50", "-30,26", "30,60", "210,26")
+# pixel art already turns the scene's own view to a corner
+_CORNERS = ("135,30", "225,30", "-45,30", *_ROUND[1:6], "150,26", "-90,50", "30,60")
 Image8 = NDArray[np.uint8]
 
 
-def views(count: int, own: View) -> list[str | View]:
-    """Return the views of a sheet: the scene's own first, then around it.
+def views(count: int, own: View, *, corners: bool = False) -> list[str | View]:
+    """Return the views of a sheet: the scene's own first, then around it; corners: only those of pixel art.
 
     Raises UsageError unless count is 4 to 12.
     """
     if not FEWEST <= count <= MOST:
         raise UsageError(f"a sheet of {count} views cannot be laid out", f"{FEWEST} to {MOST} views")
-    return [own, *_ROUND[: count - 1]]
+    around = _CORNERS if corners else _ROUND
+    return [own, *around[: count - 1]]
 
 
 def cells(count: int, size: tuple[int, int]) -> tuple[int, tuple[int, int]]:
@@ -54,11 +57,16 @@ def label(view: str | View) -> str:
 
 
 def _labelled(picture: Image8, text: str) -> Image8:
-    image = Image.fromarray(picture)
+    image = Image.fromarray(picture).convert("RGBA")
     points = max(11, round(picture.shape[0] / 28))
-    place = (points * 0.7, points * 0.5)
-    font = ImageFont.load_default(points)
-    ImageDraw.Draw(image).text(
-        place, text, "white", font, stroke_width=max(1, points // 9), stroke_fill="#0006"
+    layer = Image.new("RGBA", image.size)
+    ImageDraw.Draw(layer).text(
+        (points * 0.7, points * 0.5),
+        text,
+        "white",
+        ImageFont.load_default(points),
+        stroke_width=max(1, points // 9),
+        stroke_fill="#00000066",
     )
-    return np.asarray(image)
+    image.alpha_composite(layer)
+    return np.asarray(image if picture.shape[2] == 4 else image.convert("RGB"))

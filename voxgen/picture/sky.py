@@ -100,15 +100,17 @@ def resolve(light: Light, camera_azimuth: float) -> Sky:
     """
     if light.name not in PRESETS:
         raise UsageError(f"{light.name!r} is not a light", f"one of {', '.join(LIGHTS)}")
+    _check(light)
     preset = PRESETS[light.name]
     azimuth = camera_azimuth + preset.aside if light.azimuth is None else light.azimuth
     elevation = preset.elevation if light.elevation is None else light.elevation
     zenith, horizon = light.zenith or preset.zenith, light.horizon or preset.horizon
     tint = _linear(light.color or preset.sun_color)
     strength = 1.0 if light.strength is None else float(np.clip(light.strength, 0, 20))
+    up = float(np.clip(1 + elevation / 5, 0, 1))  # it sets between 0 and -5 degrees
     sky = Sky(
         sun=direction(azimuth, float(np.clip(elevation, -5, 90))),
-        sun_light=tint / max(float(tint.max()), 1e-3) * preset.sun * strength,
+        sun_light=tint / max(float(tint.max()), 1e-3) * preset.sun * strength * up,
         sun_radius=float(np.tan(np.radians(preset.softness))),
         zenith=_muted(_linear(zenith), 0.25) * preset.sky,
         horizon=_linear(horizon) * preset.sky,
@@ -173,6 +175,16 @@ def daylight(time: float, camera_azimuth: float) -> Sky:
 
 def _between(a: Any, b: Any, share: float) -> Any:
     return a + (b - a) * share
+
+
+def _check(light: Light) -> None:
+    """Raise UsageError for a light whose numbers make none."""
+    numbers = [light.azimuth, light.elevation, light.strength]
+    colors = [c for c in (light.horizon, light.zenith, light.color) if c is not None]
+    if not all(n is None or np.isfinite(n) for n in numbers):
+        raise UsageError("a light whose angle or strength is no number", "degrees, and a strength of 0 to 20")
+    if not all(len(c) == 3 and all(0 <= v <= 255 for v in c) for c in colors):
+        raise UsageError("a light whose colour is out of range", "red, green and blue are 0 to 255")
 
 
 def _adapted(sky: Sky, usual: Sky) -> Sky:

@@ -17,7 +17,7 @@ from voxgen.picture.ground import Ground, bake_ground
 from voxgen.picture.lattice import Floats
 from voxgen.picture.lightmap import Baker, Volume, atlas, light_faces
 from voxgen.picture.mesher import CORNERS, NORMALS, Faces
-from voxgen.picture.quality import QUALITIES, Quality
+from voxgen.picture.quality import Quality
 from voxgen.picture.setting import Setting, towards
 from voxgen.picture.style import CLEAN, Style, rims
 from voxgen.scene import Light, Scene, View
@@ -85,16 +85,6 @@ class Stage(Setting):
             image, ground, self.glow(faces), self.depth_of_focus(faces) if self.style.shallow else None
         )
 
-    def affordable(self, faces: int, quality: Quality) -> Quality:
-        """Return the quality, or a lower one where that many faces would take too many rays; tell so."""
-        parts = self.parts(faces, quality)
-        rays = faces * (5 * parts**2 + self.fewest * self.sky.lamp_effort)
-        if rays <= quality.rays:
-            return quality
-        if self.tell is not None:
-            self.tell(f"{faces:,} faces in sight are too many for this quality; drawn as {quality.instead}")
-        return self.affordable(faces, replace(QUALITIES[quality.instead], edge=quality.edge))
-
     def steady_quality(self, quality: Quality) -> Quality:
         """Return a quality that gives a point as many samples as now, however many points there are."""
         faces = len(self.visible(quality.edge))
@@ -102,11 +92,6 @@ class Stage(Setting):
         points = max(faces * quality.soft_parts**2, 1)
         soft = int(np.clip(quality.paths / points, self.fewest, quality.soft))
         return replace(quality, soft=soft, rays=math.inf)
-
-    @property
-    def fewest(self) -> int:
-        """How many samples a face needs at least: one of few pixels hides its noise."""
-        return int(np.clip(2.0 * self.scale, 4, 16))
 
     def radiance(self, faces: Faces, quality: Quality) -> Floats:
         """Radiance (n, side, side, 3) of faces at their lattice: what they throw back and what they emit."""

@@ -114,10 +114,9 @@ def blur(image: Image, radius: int) -> Image:
     """Blur (H, W, C) by three box filters, close to a Gaussian; edges repeat."""
     for _ in range(3):
         for axis in (0, 1):
-            pad = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
-            wide, length = np.pad(image, pad, mode="edge"), image.shape[axis]
-            image = wide.take(range(length), axis)
-            for shift in range(1, 2 * radius + 1):
-                image += wide.take(range(shift, shift + length), axis)
-            image /= np.float32(2 * radius + 1)
+            pad = [(radius + 1, radius) if a == axis else (0, 0) for a in range(3)]
+            total = np.cumsum(np.pad(image, pad, mode="edge"), axis=axis, dtype=np.float64)
+            high, low = [slice(None)] * 3, [slice(None)] * 3
+            high[axis], low[axis] = slice(2 * radius + 1, None), slice(None, -2 * radius - 1)
+            image = ((total[tuple(high)] - total[tuple(low)]) / (2 * radius + 1)).astype(np.float32)
     return image

@@ -68,7 +68,7 @@ def set_up(
         title=f"{scene.title} - voxgen", window_size=list(SIZE), off_screen=off_screen
     )
     plotter.set_background(stage.sky.bottom.tolist(), top=stage.sky.top.tolist())
-    opacity = np.array([material.opacity for material in scene.grid.palette])[mesh.cell_data["material"]]
+    opacity = stage.volume.opacity[stage.faces.material]
     for share in sorted(set(opacity.tolist()), reverse=True):  # solid ones first
         part = mesh.extract_cells(opacity == share).extract_surface(algorithm=None)
         plotter.add_mesh(part, texture=texture, lighting=False, opacity=float(np.clip(share, 0.15, 1)))

@@ -48,12 +48,13 @@ vec3 lamplight(vec3 point, vec3 n, int candidates) {
   return light * clear * (total / (float(candidates) * chosen));
 }
 
-// A path that bounces from voxel to voxel, gathering the sun and a lamp at each stop.
+// A path that bounces from voxel to voxel, gathering the sun and a lamp at each stop: path tracing with
+// next event estimation (J. Kajiya, "The rendering equation", 1986).
 // lamp_share: how much this path's lamps count, 0 to leave them out
 vec3 bounced(vec3 point, vec3 n, float u, float v, float lamp_share) {
   vec3 sum = lamp_share > 0.0 ? lamplight(point, n, candidates) * lamp_share : vec3(0.0);
   vec3 throughput = vec3(1.0), way = cosine_way(n, u, v), clear = vec3(1.0);
-  int medium = 0, bounces = 0;
+  int medium = material_at(ivec3(floor(point))), bounces = 0; // it may start under water
   float travelled = 0.0;
   for (int i = 0; i < 12; i++) {
     Hit hit = march(point, way, false, medium, 1e9, clear);
@@ -65,15 +66,15 @@ vec3 bounced(vec3 point, vec3 n, float u, float v, float lamp_share) {
       medium = hit.inside;
       continue;
     }
-    if (travelled <= NEAR || lamp_count == 0) sum += throughput * PI * lamp(hit.material).rgb;
+    if (travelled <= NEAR) sum += throughput * PI * lamp(hit.material).rgb;
     if (bounces >= max_bounces) return sum;
     bounces++;
     throughput *= skin.rgb;
     float survive = bounces > 1 ? min(1.0, 0.1 + max(throughput.r, max(throughput.g, throughput.b))) : 1.0;
-    if (random() > survive) return sum; // Russian roulette
+    if (random() > survive) return sum; // Russian roulette (Arvo & Kirk, 1990)
     throughput /= survive;
     point += way * hit.reach + hit.normal * OFF;
-    medium = 0;
+    medium = material_at(ivec3(floor(point)));
     travelled = 0.0;
     vec3 direct = sunlight_by_map(point, hit.normal, vec2(random(), random()));
     if (lamp_share > 0.0 && bounces == 1) direct += lamplight(point, hit.normal, 2) * lamp_share;

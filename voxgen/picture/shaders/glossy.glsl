@@ -2,6 +2,8 @@
 //   eye, forward, parallel   the camera
 //   lightmap   radiance of the surface itself; its alpha is 6 * material + direction
 
+const float DEEP = 8.0; // voxels of a medium beyond which nothing more is lost
+
 vec3 compress(vec3 c) { return c / (1.0 + max(c.r, max(c.g, c.b))); } // undone after averaging
 
 // what a mirrored ray sees, lit by the sun and an open sky
@@ -36,7 +38,7 @@ vec4 shade(vec3 place, vec4 texel) {
   float rise = dot(bounce, n);
   if (rise < 0.03) bounce = normalize(bounce + n * (0.06 - rise));
   vec3 seen = mirrored(place + n * OFF, bounce) * exposure;
-  float away = pow(1.0 - clamp(-dot(way, facet), 0.0, 1.0), 5.0); // Schlick's Fresnel
+  float away = pow(1.0 - clamp(-dot(way, facet), 0.0, 1.0), 5.0); // Schlick's Fresnel (1994)
   if (skin.a > 0.99) { // metal
     vec3 tint = mix(skin.rgb, vec3(1.0), away);
     float share = 0.6 * metal;
@@ -44,9 +46,9 @@ vec4 shade(vec3 place, vec4 texel) {
   }
   // the deeper the medium behind this pixel, the less shows through (Beer-Lambert)
   vec3 unused = vec3(1.0);
-  Hit floor_hit = march(place - n * OFF, way, false, material, 64.0, unused);
-  float depth = floor_hit.material == 0 ? 1.0 : max(floor_hit.reach, 0.35);
-  float cover = 1.0 - pow(1.0 - min(skin.a, 0.98), 0.45 + 0.55 * min(depth, 8.0));
+  Hit floor_hit = march(place - n * OFF, way, false, material, DEEP, unused);
+  float depth = floor_hit.material == 0 ? DEEP : max(floor_hit.reach, 0.35);
+  float cover = 1.0 - pow(1.0 - min(skin.a, 0.98), 0.45 + 0.55 * min(depth, DEEP));
   float fresnel = 0.02 + 0.98 * away;
   float alpha = 1.0 - (1.0 - fresnel) * (1.0 - cover);
   vec3 colour = (fresnel * seen + (1.0 - fresnel) * cover * texel.rgb) / max(alpha, 1e-3);

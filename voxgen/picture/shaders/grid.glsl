@@ -135,7 +135,7 @@ void tangents(vec3 n, out vec3 a, out vec3 b) {
   b = cross(n, a);
 }
 
-// a direction over the hemisphere of n, as likely as its cosine
+// a direction over the hemisphere of n, as likely as its cosine (Malley's method)
 vec3 cosine_way(vec3 n, float u, float v) {
   vec3 a, b;
   tangents(n, a, b);
