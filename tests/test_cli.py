@@ -564,6 +564,29 @@ def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFi
     assert run(["gallery", "--check"]) == 6
 
 
+@pytest.mark.usefixtures("_needs_gl")
+def test_gallery_turns_what_it_is_told_to_and_links_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgen.gallery.SPIN_FRAMES", 3)
+    monkeypatch.setattr("voxgen.gallery.SPIN_SIZE", (32, 24))
+    for name in ("post", "pole"):
+        (folder / "gallery" / name).mkdir(parents=True)
+        (folder / "gallery" / name / "scene.json").write_text(SMALL, encoding="utf-8")
+    assert run(["gallery", "--spin", "pots"]) == 2
+    assert run(["gallery", "--spin", "post", "--check"]) == 2
+    assert run(["gallery", "--spin", "post"]) == 0
+    assert [path.parent.name for path in folder.rglob("spin.webp")] == ["post"]
+    index = (folder / "gallery" / "README.md").read_text(encoding="utf-8")
+    assert "[turning](post/spin.webp)" in index
+    assert "pole/spin.webp" not in index
+    assert run(["gallery", "--spin", "all"]) == 0
+    assert run(["gallery"]) == 0
+    assert run(["gallery", "--check"]) == 0
+    (folder / "gallery" / "pole" / "spin.webp").unlink()
+    assert run(["gallery", "--check"]) == 6
+
+
 def test_the_same_machine_code_runs_as_a_module() -> None:
     assert called("prompt", "").returncode == 2
     assert os.linesep.encode() in called("prompt", "a pond").stdout
@@ -597,3 +620,40 @@ def test_several_pictures_come_from_one_process_with_a_bar_on_a_terminal_only(
     assert ("render" in said and "b.json" in said and "100%" in said) == shows
     assert "voxgen: broken.json" in said
     assert shows or said.count("\n") == 1
+
+
+# --------------------------------------------------------------------------- moving pictures
+
+
+def test_scenes_move(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.json").write_text(SMALL, encoding="utf-8")
+    args = ["render", "a.json", "--size", "32x24", "--frames", "3", "--renderer", "soft", "--fps", "5"]
+    outs = ["--spin", "s.webp", "--buildup", "b.gif", "--daylight", "d.apng"]
+    assert run([*args, *outs]) == 0
+    told = capsys.readouterr()
+    assert told.out.split() == ["s.webp", "b.gif", "d.apng"]
+    assert {path.name for path in folder.iterdir()} == {"a.json", "s.webp", "b.gif", "d.apng"}
+    assert run([*args, "--spin", "s.webp", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["moving"] == {"spin": "s.webp"}
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["a.json", "--spin", "a.mov"], ".webp, .gif, .apng or .mp4"),
+        (["a.json", "--spin", "a.gif", "--frames", "1"], "1 frames cannot be drawn"),
+        (["a.json", "--spin", "a.gif", "--fps", "0"], "frames a second"),
+        (["a.json", "b.json", "--spin", "a.gif"], "run voxgen once for each"),
+        (["a.json", "--spin", "a.gif", "--show"], "--show and --spin at once"),
+        (["a.json", "--spin", "a.gif", "-o", "a.png"], "-o and --spin at once"),
+        (["a.json", "--spin", "a.gif", "--views", "4"], "--views and --spin at once"),
+        (["a.json", "--spin", "a.gif", "--buildup", "a.gif"], "two moving pictures in one file"),
+        (["a.json", "--frames", "9"], "without anything that moves"),
+        (["a.json", "--daylight", "a.gif", "--light", "day"], "--light and --daylight at once"),
+    ],
+)
+def test_what_cannot_move_is_refused_first(
+    args: list[str], says: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["render", *args]) == 2
+    assert says in capsys.readouterr().err

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from voxgen.errors import FileError, ModelError, RenderError, ReplyError, UsageError, VoxgenError
     from voxgen.files import load, save
     from voxgen.files.html import show
+    from voxgen.film import animate
     from voxgen.language.builder import build
     from voxgen.language.reader import read
     from voxgen.maker import edit, make
@@ -31,6 +32,7 @@ _HOMES = {
     "View": "voxgen.scene",
     "VoxelGrid": "voxgen.scene",
     "VoxgenError": "voxgen.errors",
+    "animate": "voxgen.film",
     "build": "voxgen.language.builder",
     "edit": "voxgen.maker",
     "load": "voxgen.files",
@@ -55,6 +57,7 @@ __all__ = [
     "View",
     "VoxelGrid",
     "VoxgenError",
+    "animate",
     "build",
     "edit",
     "load",

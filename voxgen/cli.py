@@ -107,6 +107,24 @@ Background = Annotated[
 Views = Annotated[
     int | None, typer.Option(metavar="N", help="A labelled sheet of 4 to 12 views instead of one.")
 ]
+Frames = Annotated[
+    int | None, typer.Option("--frames", metavar="N", help="Of a moving picture: 60 if not given.")
+]
+Rate = Annotated[float, typer.Option("--fps", metavar="N", help="Frames a second of a moving picture.")]
+NoPreview = Annotated[
+    bool, typer.Option("--no-preview", help="Do not show the picture in the terminal as well.")
+]
+Spin = Annotated[
+    Path | None,
+    typer.Option("--spin", metavar="OUT", help="A turn around it, as .webp, .gif, .apng or .mp4."),
+]
+BuildUp = Annotated[
+    Path | None,
+    typer.Option("--buildup", metavar="OUT", help="Its steps appear in the order they were written."),
+]
+Daylight = Annotated[
+    Path | None, typer.Option("--daylight", metavar="OUT", help="A day from sunrise to night.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="End with exit code 4 if anything had to be repaired.")
 ]
@@ -164,6 +182,7 @@ def make(
     fresh: Fresh = False,
     watch: Watch = False,
     no_picture: NoPicture = False,
+    no_preview: NoPreview = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -200,7 +219,7 @@ def make(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    drawn = None if no_picture else (pixels, look, views)
+    drawn = None if no_picture else (pixels, look, views, not no_preview)
     _present(scene, scene.origin, drawn, output, strict, as_json, quiet)
 
 
@@ -221,6 +240,7 @@ def edit(
     max_cost: MaxCost = None,
     fresh: Fresh = False,
     no_picture: NoPicture = False,
+    no_preview: NoPreview = False,
     print_only: Annotated[
         bool, typer.Option("--print", help="Print exactly what would be sent, and send nothing.")
     ] = False,
@@ -261,7 +281,7 @@ def edit(
             on_reasoning=on_reasoning,
             debug=_speaker(False) if debug else None,
         )
-    drawn = None if no_picture else (pixels, look, None)
+    drawn = None if no_picture else (pixels, look, None, not no_preview)
     _present(scene, scene.origin["edits"][-1], drawn, output, strict, as_json, quiet)
 
 
@@ -305,25 +325,46 @@ def cache(
 def render(
     sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
     output: Out = None,
-    size: Picture = "1280x960",
+    size: Annotated[
+        str | None,
+        typer.Option(help="Width and height in pixels: 1280x960 if not given, 640x480 if it moves."),
+    ] = None,
     view: View = None,
     light: Light = None,
-    quality: Quality = "good",
+    quality: Annotated[
+        str | None, typer.Option(help="draft, good or best: good if not given, draft if it moves.")
+    ] = None,
     style: Style = "clean",
     background: Background = None,
     views: Views = None,
     show: Annotated[bool, typer.Option("--show", help="Open a window to turn the scene in.")] = False,
+    spin: Spin = None,
+    buildup: BuildUp = None,
+    daylight: Daylight = None,
+    frames: Frames = None,
+    fps: Rate = 15.0,
     renderer: Renderer = "auto",
+    no_preview: NoPreview = False,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Draw saved scenes, raw replies or foreign builds, however broken."""
+    """Draw saved scenes, raw replies or foreign builds, however broken, standing still or moving."""
     say = _speaker(quiet)
+    kinds = {"spin": spin, "buildup": buildup, "daylight": daylight}
+    moving = {kind: path for kind, path in kinds.items() if path is not None}
+    size = size or ("640x480" if moving else "1280x960")
+    quality = quality or ("draft" if moving else "good")
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(size)
+    if moving:
+        lone = {"--show": show, "-o": output is not None, "--views": views is not None}
+        _check_moving(moving, sources, [name for name, given in lone.items() if given], light)
+        _check_film(moving, pixels, frames, fps)
+    elif frames is not None:
+        raise UsageError("--frames without anything that moves", "add --spin, --buildup or --daylight")
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
     _check_look(look, pixels, views)
@@ -337,8 +378,14 @@ def render(
         if show:
             _show(scene, look, quiet)
             return _repaired(scene)
+        if moving:
+            for kind, path in moving.items():
+                _film(scene, kind, path, pixels, look, frames, fps, quiet)
+            _report({**_about(scene, None, source), "moving": moving}, False, as_json)
+            return _repaired(scene)
         target = _target(output, source, ".png")
-        _draw(scene, target, pixels, look, views, quiet or len(sources) > 1)
+        alone = len(sources) == 1
+        _draw(scene, target, pixels, look, views, alone and not no_preview, quiet or not alone)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
@@ -465,7 +512,7 @@ def export(
             continue
         ending = target.suffix.lower()
         if ending == ".png":
-            _draw(scene, target, (1280, 960), {"renderer": chosen}, None, quiet)
+            _draw(scene, target, (1280, 960), {"renderer": chosen}, None, False, quiet)
         else:
             own = {name: value for name, value in given.items() if files.OPTIONS[name][0] == ending}
             with _busy(f"writing {target}", quiet):
@@ -503,6 +550,10 @@ def gallery(
     check_only: Annotated[
         bool, typer.Option("--check", help="Change nothing; say what differs (exit code 6).")
     ] = False,
+    spin: Annotated[
+        list[str] | None,
+        typer.Option("--spin", metavar="NAME", help="Only draw spin.webp of this scene, or of all."),
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -511,6 +562,9 @@ def gallery(
 
     _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
+    if spin:
+        _turn_gallery(folder, names, spin, check_only, quiet)
+        return
     differing = []
     with _bar(names, "gallery", quiet) as bar:
         for name in bar:
@@ -523,6 +577,20 @@ def gallery(
             f"{folder}: differs from what is drawn now: {', '.join(differing)}", "run voxgen gallery"
         )
     typer.echo(f"{folder}: {len(names)} scenes {'as stored' if check_only else 'drawn'}")
+
+
+def _turn_gallery(folder: Path, names: list[str], wanted: list[str], check_only: bool, quiet: bool) -> None:
+    """Draw the turntables that are wanted, "all" of them or by name, and the index that links them."""
+    from voxgen import gallery as galleries
+
+    unknown = [name for name in wanted if name not in [*names, "all"]]
+    if unknown or check_only:
+        problem = f"{folder} has no scene {', '.join(unknown)}" if unknown else "--check and --spin at once"
+        raise UsageError(problem, "name folders of the gallery, or all")
+    for name in names if "all" in wanted else dict.fromkeys(wanted):
+        with _counted(galleries.SPIN_FRAMES, name, quiet) as count:
+            typer.echo(galleries.spin(folder, name, count))
+    galleries.write_index(folder, names)
 
 
 def _version(wanted: bool) -> None:
@@ -652,7 +720,13 @@ def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
 
 
 def _draw(
-    scene: Scene, target: Path, size: tuple[int, int], look: Look, views: int | None, quiet: bool
+    scene: Scene,
+    target: Path,
+    size: tuple[int, int],
+    look: Look,
+    views: int | None,
+    preview: bool,
+    quiet: bool,
 ) -> None:
     from voxgen import files
     from voxgen.files import png
@@ -670,6 +744,52 @@ def _draw(
         sys.stdout.buffer.flush()
     else:
         files.write_bytes(target, data)
+    if preview and not quiet and sys.stdout.isatty():
+        from voxgen import preview as previews
+
+        previews.show(image, sys.stderr)
+
+
+def _check_moving(moving: dict[str, Path], sources: list[Path], others: list[str], light: str | None) -> None:
+    """Refuse what does not go together with moving pictures."""
+    for name in others:
+        raise UsageError(f"{name} and --{next(iter(moving))} at once", "run voxgen twice")
+    if light is not None and "daylight" in moving:
+        raise UsageError("--light and --daylight at once", "a day has lights of its own")
+    if len(sources) > 1:
+        raise UsageError("one moving picture for several scenes", "run voxgen once for each")
+    if len(set(moving.values())) < len(moving):
+        raise UsageError("two moving pictures in one file", "give each a name of its own")
+
+
+def _check_film(moving: dict[str, Path], size: tuple[int, int], frames: int | None, fps: float) -> None:
+    """Refuse moving pictures that cannot be drawn or written, before anything is read."""
+    from voxgen.files import motion
+    from voxgen.picture import animation
+
+    for kind, path in moving.items():
+        animation.check(kind, animation.FRAMES if frames is None else frames, size)
+        motion.check(path, fps)
+
+
+def _film(
+    scene: Scene,
+    kind: str,
+    path: Path,
+    size: tuple[int, int],
+    look: Look,
+    frames: int | None,
+    fps: float,
+    quiet: bool,
+) -> None:
+    from voxgen import film
+    from voxgen.files import motion
+    from voxgen.picture import animation
+
+    count = animation.FRAMES if frames is None else frames
+    pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
+    with _counted(count, kind, quiet) as counted:
+        motion.write(path, counted(pictures), count, fps)
 
 
 def _show(scene: Scene, look: Look, quiet: bool) -> None:
@@ -684,7 +804,7 @@ def _show(scene: Scene, look: Look, quiet: bool) -> None:
 def _present(
     scene: Scene,
     paid: dict[str, Any],
-    drawn: tuple[tuple[int, int], Look, int | None] | None,
+    drawn: tuple[tuple[int, int], Look, int | None, bool] | None,
     output: Path | None,
     strict: bool,
     as_json: bool,
@@ -692,7 +812,7 @@ def _present(
 ) -> None:
     """Tell what a new scene is, draw it if it is to be `drawn`, and end with what was `paid` for it.
 
-    drawn: pixels, look and number of views of its picture.
+    drawn: pixels, look and number of views of its picture, and whether the terminal shows it too.
     """
     say = _speaker(quiet)
     with _billed(paid, say):
@@ -745,10 +865,10 @@ def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
     """Print a result on stdout: one line of JSON, or the paths that were written."""
     _clear_line()
     if as_json:
-        typer.echo(json.dumps(done, ensure_ascii=False))
+        typer.echo(json.dumps(done, ensure_ascii=False, default=str))
     elif not silent:
         made = done["origin"].get("files", []) if done["source"] is None else []
-        for path in filter(None, [*made, done["picture"]]):
+        for path in filter(None, [*made, done["picture"], *done.get("moving", {}).values()]):
             typer.echo(path)
 
 
@@ -788,6 +908,20 @@ def _bar(items: Sequence[Any], label: str, quiet: bool) -> Any:
     """Show on a terminal how many of several pictures are drawn: a context that gives the items."""
     hidden = quiet or len(items) == 1 or not sys.stderr.isatty()
     return typer.progressbar(items, label=label, file=sys.stderr, hidden=hidden, item_show_func=_shown)
+
+
+@contextmanager
+def _counted(length: int, label: str, quiet: bool) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
+    """Show on a terminal how many of `length` frames are drawn: a context that gives a way to count them."""
+    hidden = quiet or not sys.stderr.isatty()
+    with typer.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+
+        def counted(items: Iterable[Any]) -> Iterator[Any]:
+            for item in items:
+                yield item
+                bar.update(1)
+
+        yield counted
 
 
 def _shown(item: Any) -> str | None:

@@ -1,11 +1,11 @@
-"""The gallery: folders of scene.json, untouched reply.txt, picture.png and page.html, and two indexes.
+"""The gallery: folders of a scene, its untouched reply, picture, page and perhaps turntable; two indexes.
 
 README.md is the index where files are read as text, index.html in a browser.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen import files
+from voxgen import files, film
 from voxgen.errors import FileError
-from voxgen.files import html, png
+from voxgen.files import html, motion, png
 from voxgen.picture import camera, renderer
 from voxgen.scene import BUILT_IN, Light, Scene
 
 MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
 BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
 _BLOCK = 16
+SPIN_FRAMES, SPIN_RATE, SPIN_SIZE = 30, 10.0, (320, 240)  # keeps a turntable below 400 kB
 
 
 def scenes(folder: Path) -> list[str]:
@@ -70,6 +71,19 @@ def _as_drawn(scene: Scene, settings: dict[str, Any]) -> Scene:
     )
 
 
+def spin(folder: Path, name: str, heed: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Path:
+    """Draw a small turntable of one scene, in its own light, and return its path.
+
+    heed: is given the frames and gives them on, to show how far it is.
+    """
+    scene = files.load(folder / name / "scene.json")
+    look = {key: value for key, value in _settings(scene).items() if key not in ("size", "quality")}
+    frames = film.animate(
+        scene, "spin", frames=SPIN_FRAMES, size=SPIN_SIZE, quality="good", renderer="gl", **look
+    )
+    return motion.write(folder / name / "spin.webp", heed(frames), SPIN_FRAMES, SPIN_RATE)
+
+
 def _shows(data: bytes, image: NDArray[np.uint8]) -> bool:
     """Tell whether a PNG shows the image; a damaged one does not."""
     try:
@@ -96,7 +110,7 @@ def write_index(folder: Path, names: list[str], check_only: bool = False) -> boo
     """
     loaded = {name: files.load(folder / name / "scene.json") for name in names}
     order = sorted(names, key=lambda name: (loaded[name].origin.get("by") == BUILT_IN, name))
-    entries = [_entry(loaded[name], name) for name in order]
+    entries = [_entry(loaded[name], name, (folder / name / "spin.webp").exists()) for name in order]
     cards = [_card(loaded[name], name) for name in order]
     stored = [
         _index(folder / "README.md", _HEADING, [_HEADING, "", _INTRODUCTION, *entries], check_only),
@@ -128,7 +142,7 @@ differ. Any scene can be drawn another way:
 """
 
 
-def _entry(scene: Scene, name: str) -> str:
+def _entry(scene: Scene, name: str, turning: bool) -> str:
     grid = scene.grid
     size = "×".join(map(str, grid.size))
     by = str(scene.origin.get("by", "unknown origin"))
@@ -137,7 +151,8 @@ def _entry(scene: Scene, name: str) -> str:
         f"## {scene.title}\n\n![{scene.title}]({name}/picture.png)\n\n{prompt}"
         f"{by[:1].upper() + by[1:]} · {size} · {grid.voxels:,} voxels · "
         f"{len(grid.palette) - 1} materials · [page]({name}/page.html) · "
-        f"[scene]({name}/scene.json) · [reply]({name}/reply.txt)\n"
+        f"[scene]({name}/scene.json) · [reply]({name}/reply.txt)"
+        f"{f' · [turning]({name}/spin.webp)' if turning else ''}\n"
     )
 
 

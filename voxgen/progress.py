@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TextIO
@@ -12,7 +11,7 @@ from voxgen.errors import VoxgenError
 from voxgen.language.builder import Limits
 from voxgen.language.reader import read
 from voxgen.language.stream import Listener
-from voxgen.preview import blocks, look
+from voxgen.preview import blocks, look, terminal
 from voxgen.scene import Scene
 
 _PAUSE = 0.1  # seconds between two redraws
@@ -78,7 +77,7 @@ class Line:
             self.shown = now
             if self._watch and self.sketch.scene is not self._drawn:
                 self._redraw()
-            columns = _terminal(self.file)[0]
+            columns = terminal(self.file)[0]
             self.file.write(f"\r\x1b[K{self.text()[: columns - 1]}")
             self.file.flush()
 
@@ -87,7 +86,7 @@ class Line:
         scene = self._drawn = self.sketch.scene
         if scene is None:
             return
-        columns, lines = _terminal(self.file)
+        columns, lines = terminal(self.file)
         width, height = min(columns - 1, 120), 2 * max(2, min(lines - 3, 40))
         width = min(width, 2 * height)
         azimuth = 30.0 if scene.view.azimuth is None else scene.view.azimuth
@@ -134,12 +133,3 @@ class Sketch:
             except Exception:  # a preview must not end a run; the whole reply is read anew
                 return
             self._closed.wait(min(_REST * (time.monotonic() - start), 5.0))
-
-
-def _terminal(file: TextIO) -> tuple[int, int]:
-    """Return columns and lines of the terminal a file is."""
-    try:
-        columns, lines = os.get_terminal_size(file.fileno())
-    except (OSError, ValueError):
-        columns, lines = 0, 0
-    return columns or 80, lines or 24  # a terminal may not know its size

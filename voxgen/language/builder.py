@@ -19,7 +19,7 @@ from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
 from voxgen.language.canvas import Canvas, Choice, Chooser, Ruler
 from voxgen.language.paint import Paints, Scope
-from voxgen.scene import Indices, Level, Light, Repair, Scene, View, VoxelGrid
+from voxgen.scene import Indices, Level, Light, Repair, Scene, View, VoxelGrid, occupied
 
 MAX_LIMITS = {"side": 2048, "cells": 1 << 32, "steps": 10**7, "step_seconds": 3600, "total_seconds": 86400}
 _MAX_REPAIRS = 1000
@@ -102,7 +102,39 @@ def build(
     )
 
 
+def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
+    """Build a document again and tell since which of its steps each cell is filled without a break.
+
+    The array is as large as the grid: 0 where nothing stands, else the number of the top-level step,
+    counted from 1; steps past 65,535 count as that one. What is only painted over keeps its number.
+
+    >>> steps = [{"voxels": [[0, 0, 0]], "of": "red"}, {"voxels": [[0, 0, 0], [1, 0, 0]], "of": "blue"}]
+    >>> order({"size": [3, 1, 1], "build": steps}).ravel().tolist()
+    [1, 2, 0]
+    """
+    mended, _ = documents.mend(document)
+    builder = _Builder(mended, limits or Limits())
+    since = np.zeros((1, 1, 1), np.uint16)
+
+    def note(number: int, canvas: Canvas) -> None:
+        nonlocal since
+        if since.shape != canvas.grid.shape:
+            since = np.zeros(canvas.grid.shape, np.uint16)
+        filled = canvas.grid != 0
+        since *= filled
+        np.copyto(since, min(number + 1, 65535), where=filled & (since == 0))
+
+    builder.on_step = note
+    shape = builder.run().shape
+    if since.shape == shape:
+        return since
+    low, high = occupied(since)
+    return since[tuple(map(slice, low, high + 1))]
+
+
 class _Builder:
+    on_step: Callable[[int, Canvas], None] | None = None  # is told of each top-level step that is done
+
     def __init__(self, document: Mapping[str, Any], limits: Limits) -> None:
         self.document = document
         self.limits = limits
@@ -232,6 +264,8 @@ class _Builder:
                 self.note(_reason(error), "skipped the step", "loss")
             except (MemoryError, RecursionError) as error:
                 self.note(f"too large to build ({type(error).__name__})", "skipped the step", "loss")
+            if self.on_step is not None and above == "$" and not canvas.measuring:
+                self.on_step(i, canvas)
         self.path = above
 
     def _count(self) -> None:

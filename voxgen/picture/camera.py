@@ -156,6 +156,19 @@ def outline(grid: VoxelGrid) -> Floats:
     return np.concatenate(points).astype(np.float64)
 
 
+def revolved(points: Floats, ways: int = 180) -> Floats:
+    """Return points (n, 3) around all that others sweep when they turn about the middle of their box."""
+    middle = (points.min(axis=0) + points.max(axis=0))[:2] / 2
+    radius = np.hypot(*(points[:, :2] - middle).T)
+    heights, row = np.unique(points[:, 2], return_inverse=True)  # noqa: TID251 (of a few hundred heights)
+    widest = np.zeros(len(heights))
+    np.maximum.at(widest, row, radius)
+    angle = np.arange(ways) * (2 * np.pi / ways)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    across = (middle + widest[:, None, None] * ring).reshape(-1, 2)
+    return np.column_stack([across, np.repeat(heights, ways)])
+
+
 def direction(azimuth: float, elevation: float) -> Floats:
     """Return the unit vector (3,) towards a place in the sky; azimuth as in Light."""
     a, e = math.radians(azimuth), math.radians(elevation)

@@ -60,7 +60,7 @@ def develop(shots: Shots, sky: Sky, background: str | None = None) -> NDArray[np
     if shots.ground is not None:
         behind = behind * _ground_light(shots.ground, behind)
     if sky.stars and background is None:
-        behind = tone.add_stars(behind)
+        behind = tone.add_stars(behind, sky.stars)
     image = scene[..., :3] + behind * (1 - scene[..., 3:])
     if shots.glow is not None:
         image = tone.add_bloom(image, _bloom(shots.glow), sky.bloom)

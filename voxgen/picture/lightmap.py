@@ -156,11 +156,14 @@ def _lamp_table(faces: Faces, emission: Floats) -> tuple[Floats, int]:
 
 
 class Baker:
-    """Traces light at points; one window and one shader for all bakes of a picture."""
+    """Traces light at points; one window and one shader for all bakes of a picture.
 
-    def __init__(self, volume: Volume, sky: Sky) -> None:
+    screen: the window of another Baker that is done; None opens a new one.
+    """
+
+    def __init__(self, volume: Volume, sky: Sky, screen: Screen | None = None) -> None:
         width, height = TILE
-        self.screen = Screen(width, height)
+        self.screen = screen or Screen(width, height)
         whole = np.array([[[-1, 0, 0], [1, 0, 0], [1, 1, 0], [-1, 1, 0]]])
         self.points = texture(np.zeros((height, width, 4), np.float32))
         textures = {**volume.textures, "points": self.points}

@@ -53,6 +53,10 @@ class Easel(Setting):
         tell: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(scene, light, view, size, style, tell)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make the room whose light is cast."""
         self.room = Room(self.grid, self.faces, self.sky)
         self.key = self._key(self.faces.voxel, self.faces.direction)  # rises: faces are sorted so
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from voxgen.picture.painter import Easel
     from voxgen.picture.stage import Stage
 
+Drawing: TypeAlias = "Stage | Easel"
 RENDERERS = ("auto", "gl", "soft")
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 40_000_000  # of a picture
 
@@ -73,10 +74,10 @@ def draw(
     Raises UsageError for an argument out of range, RenderError when the scene is empty, or when "gl" was
     asked for and this machine has no driver.
     """
-    stage, budget = _set(scene, size, light, [view], quality, style, background, renderer, tell)
+    stage, budget = set_stage(scene, size, light, [view], quality, style, background, renderer, tell)
     with closing(stage):
         shots = stage.shoot(budget)
-    return _developed(stage, shots, background)
+    return developed(stage, shots, background)
 
 
 def draw_views(
@@ -98,10 +99,10 @@ def draw_views(
     """
     if not views:
         return
-    stage, budget = _set(scene, size, light, views, quality, style, background, renderer, tell)
+    stage, budget = set_stage(scene, size, light, views, quality, style, background, renderer, tell)
     with closing(stage):
         for shots in stage.shoot_all(views, budget):
-            yield _developed(stage, shots, background)
+            yield developed(stage, shots, background)
 
 
 def draw_sheet(
@@ -135,7 +136,7 @@ def draw_sheet(
     return sheet.lay_out(pictures, map(sheet.label, views), columns)
 
 
-def _set(
+def set_stage(
     scene: Scene,
     size: tuple[int, int],
     light: str | Light | None,
@@ -145,7 +146,7 @@ def _set(
     background: str | None,
     renderer: str,
     tell: Callable[[str], None] | None,
-) -> tuple[Stage | Easel, Quality]:
+) -> tuple[Drawing, Quality]:
     """Check every argument, then set the stage for the first of the views."""
     for view in views:
         check_look(view, light, quality, style, background)
@@ -155,7 +156,7 @@ def _set(
     return _drawing_class(renderer)(scene, light, views[0], size, look, tell), budget
 
 
-def _drawing_class(renderer: str) -> type[Stage] | type[Easel]:
+def _drawing_class(renderer: str) -> type[Drawing]:
     """Return what draws: the one place where the two ways part."""
     if choose(renderer)[0] == "gl":
         from voxgen.picture.stage import Stage
@@ -166,7 +167,7 @@ def _drawing_class(renderer: str) -> type[Stage] | type[Easel]:
     return Easel
 
 
-def _developed(stage: Stage | Easel, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
+def developed(stage: Drawing, shots: darkroom.Shots, background: str | None) -> NDArray[np.uint8]:
     """Make the picture, in square pixels where the style wants them."""
     image = darkroom.develop(shots, stage.sky, background)
     if stage.grain > 1:

@@ -16,7 +16,7 @@ from voxgen.picture.lattice import Floats
 from voxgen.picture.mesher import NORMALS, Faces, exposed
 from voxgen.picture.quality import QUALITIES, Quality
 from voxgen.picture.style import Style
-from voxgen.scene import Light, Material, Scene, View, VoxelGrid
+from voxgen.scene import Indices, Light, Material, Scene, View, VoxelGrid
 
 SEAM = 0.16  # how much darker the seams between large voxels are
 GROUND_GRAIN = 9  # pixels between two points of the ground, whose light is blurred anyway
@@ -44,6 +44,8 @@ class Setting:
         self.grid, self.low, self.used = cropped(scene.grid)
         self.outline = cameras.outline(self.grid)
         view = scene.view if view is None else view
+        self.parallel: bool | None = None  # as the view says
+        self.steady = False
         self.grain = cameras.pixel_grain(self.outline, view, size) if style.flat else 1
         self.size = cameras.coarse(size, self.grain)
         self.turn(view)
@@ -53,11 +55,34 @@ class Setting:
 
     def turn(self, view: str | View) -> None:
         """Look from somewhere else; the sun stays."""
-        if self.style.flat:
+        if self.style.flat and not self.steady:
             self.camera = cameras.pixel_camera(self.outline, view, self.whole, self.grain)
         else:
-            self.camera = cameras.fit(self.outline, view, self.size)
+            self.camera = cameras.fit(self.outline, view, self.size, parallel=self.parallel)
         self.scale = self.camera.pixels_per_voxel(self.outline, self.size[1])
+
+    def steady_camera(self, view: str | View | None) -> None:
+        """Fit the camera once to the scene in every turn, so that it keeps its distance from now on."""
+        self.outline = cameras.revolved(self.outline)
+        self.parallel = self.style.flat or cameras.aim(view)[3]
+        self.steady = True
+
+    def steady_quality(self, quality: Quality) -> Quality:
+        """Return what to spend on every picture of a series in which what is seen changes."""
+        return quality
+
+    def change(self, indices: Indices | None = None, light: sky.Sky | None = None) -> None:
+        """Let something else stand there, (X, Y, Z) as the grid, or the light change; the camera stays."""
+        if indices is not None:
+            self.grid = VoxelGrid(indices, self.grid.palette)
+            self.faces = exposed(self.grid)
+        if light is not None:
+            self.sky = light
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Get ready to trace: the grid, its faces or the sky are new."""
+        raise NotImplementedError
 
     def affordable(self, faces: int, quality: Quality) -> Quality:
         """Return the quality, or the next lower one that is not too much for that many faces; tell so."""

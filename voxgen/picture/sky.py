@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ class Sky:
     glow: float
     bloom: float
     lamp_every: int
-    stars: bool
+    stars: float  # 0 none .. 1
     top: Floats  # the background's two ends, sRGB 0..1
     bottom: Floats
 
@@ -118,13 +119,62 @@ def resolve(light: Light, camera_azimuth: float) -> Sky:
         glow=preset.glow,
         bloom=preset.bloom,
         lamp_every=preset.lamp_every,
-        stars=preset.stars,
+        stars=float(preset.stars),
         top=np.array(zenith) / 255,
         bottom=np.array(horizon) / 255,
     )
     if light == Light(light.name):
         return sky
     return _adapted(sky, resolve(Light(light.name), camera_azimuth))
+
+
+class _Hour(NamedTuple):
+    """A time of day: what the light is like, and where the sun stands, at night the moon."""
+
+    time: float  # 0 sunrise .. 1 night
+    light: str
+    aside: float  # degrees from the camera's azimuth
+    elevation: float
+    strength: float  # share of what the light's sun has
+
+
+_DAY = (
+    _Hour(0.00, "sunset", 66, 7, 0.55),
+    _Hour(0.10, "sunset", 56, 17, 1.0),
+    _Hour(0.27, "day", 30, 42, 1.0),
+    _Hour(0.42, "day", -28, 52, 1.0),
+    _Hour(0.57, "sunset", -62, 17, 1.0),
+    _Hour(0.66, "sunset", -74, 4, 0.4),
+    _Hour(0.84, "night", -82, -3, 0.0),
+    _Hour(0.84, "night", -38, 36, 0.0),
+    _Hour(0.94, "night", -48, 44, 1.0),
+    _Hour(1.00, "night", -48, 44, 1.0),
+)
+
+
+def daylight(time: float, camera_azimuth: float) -> Sky:
+    """Return the sky at a time between 0, sunrise, and 1, night; all of it changes steadily.
+
+    The colours are those of the presets or between two of them; the sun rises right of the camera, sets
+    left of it, and the moon follows.
+    """
+    after = next((i for i, hour in enumerate(_DAY) if i and time <= hour.time), len(_DAY) - 1)
+    start, end = _DAY[after - 1], _DAY[after]
+    share = (time - start.time) / (end.time - start.time)
+    a, b = (resolve(Light(hour.light), camera_azimuth) for hour in (start, end))
+    a = replace(a, sun_light=a.sun_light * start.strength)
+    b = replace(b, sun_light=b.sun_light * end.strength)
+    mixed = {f.name: _between(getattr(a, f.name), getattr(b, f.name), share) for f in fields(Sky)}
+    aside = _between(start.aside, end.aside, share)
+    mixed["sun"] = direction(camera_azimuth + aside, _between(start.elevation, end.elevation, share))
+    mixed["lamp_every"] = min(a.lamp_every, b.lamp_every)
+    for name in ("exposure", "glow", "zenith", "horizon", "ground"):  # as the eye takes brightness
+        mixed[name] = getattr(a, name) ** (1 - share) * getattr(b, name) ** share
+    return Sky(**mixed)
+
+
+def _between(a: Any, b: Any, share: float) -> Any:
+    return a + (b - a) * share
 
 
 def _check(light: Light) -> None:
@@ -149,7 +199,7 @@ def _adapted(sky: Sky, usual: Sky) -> Sky:
         glow=sky.glow * max(darker, 1.0) ** 0.9,
         bloom=max(sky.bloom, 0.6) if dark else sky.bloom,
         lamp_every=1 if dark else sky.lamp_every,
-        stars=sky.stars or (dark and float(sky.top.max()) < 0.35),
+        stars=max(sky.stars, float(dark and float(sky.top.max()) < 0.35)),
     )
 
 

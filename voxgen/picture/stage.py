@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -40,9 +41,15 @@ class Stage(Setting):
         tell: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(scene, light, view, size, style, tell)
-        self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
-        self.baker = Baker(self.volume, self.sky)
+        self.window: screen.Screen | None = None  # where light is traced
+        self.prepare()
         self.screens: dict[tuple[int, int], screen.Screen] = {}  # by their size in samples
+
+    def prepare(self) -> None:
+        """Hand the grid, its palette and the sky to the driver."""
+        self.volume = Volume(self.grid.indices, self.grid.palette, self.faces, self.sky)
+        self.baker = Baker(self.volume, self.sky, self.window)
+        self.window = self.baker.screen
 
     def shoot(self, quality: Quality) -> Shots:
         """Trace the light of what is seen, and photograph it."""
@@ -77,6 +84,14 @@ class Stage(Setting):
         return Shots(
             image, ground, self.glow(faces), self.depth_of_focus(faces) if self.style.shallow else None
         )
+
+    def steady_quality(self, quality: Quality) -> Quality:
+        """Return a quality that gives a point as many samples as now, however many points there are."""
+        faces = len(self.visible(quality.edge))
+        quality = self.affordable(faces, quality)
+        points = max(faces * quality.soft_parts**2, 1)
+        soft = int(np.clip(quality.paths / points, self.fewest, quality.soft))
+        return replace(quality, soft=soft, rays=math.inf)
 
     def radiance(self, faces: Faces, quality: Quality) -> Floats:
         """Radiance (n, side, side, 3) of faces at their lattice: what they throw back and what they emit."""

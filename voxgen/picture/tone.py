@@ -64,8 +64,8 @@ def gradient(top: Floats, bottom: Floats, size: tuple[int, int]) -> Image:
     return np.minimum(image * shade[..., None], np.float32(1))
 
 
-def add_stars(image: Image) -> Image:
-    """Scatter stars over the upper part of a picture (H, W, 3), always the same ones."""
+def add_stars(image: Image, strength: float = 1.0) -> Image:
+    """Scatter stars over the upper part of a picture (H, W, 3), always the same ones; strength 0..1."""
     height, width, _ = image.shape
     count = int(np.clip(height * width / 3800, 40, 320))
     number = np.arange(1, 5 * count + 1, dtype=np.uint64).reshape(count, 5).T
@@ -74,6 +74,7 @@ def add_stars(image: Image) -> Image:
     x = (noise[1] * width).astype(int)
     glow = (noise[2] ** 4 * 0.85 + 0.08) * (1 - y / height)
     tint = np.stack([0.85 + 0.15 * noise[3], np.full(count, 0.93), 0.85 + 0.15 * noise[4]], -1)
+    glow *= strength
     out = image.copy()
     side = max(1, round(height / 700))
     for dy in range(side):
