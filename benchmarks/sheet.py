@@ -68,7 +68,9 @@ def of_prompts(prompts: Iterable[str], size: tuple[int, int]) -> Iterator[Pictur
         for seed in (0, 1):
             text, notes = compose(prompt, seed)
             print(f"{prompt!r} {seed}: {'; '.join(notes)}", file=sys.stderr)
-            yield prompt, _draw(voxgen.read(text), size)
+            scene = voxgen.read(text)
+            plain = all(ord(letter) < 0x250 for letter in prompt)  # what Pillow's own font has
+            yield prompt if plain else f"{scene.title} (Chinese)", _draw(scene, size)
 
 
 def of_parts(names: Iterable[str], size: tuple[int, int]) -> Iterator[Picture]:
