@@ -67,11 +67,12 @@ def closeness(name: str, scene: Scene, cache: Path, variant: str) -> dict[str, d
     """Compare every quality and the flat look with the reference: measures by look."""
     from reference import trace
 
+    from voxgen.picture import setting
     from voxgen.picture import stage as stages
     from voxgen.picture.darkroom import develop
     from voxgen.picture.quality import QUALITIES
 
-    stages.SEAM = 0.0
+    setting.SEAM = 0.0
     stage = stages.Stage(scene, None, None, SIZE)
     stage.sky = replace(stage.sky, bloom=0.0, stars=False)
     halves = trace(stage, PASSES[name], cache, lambda line: say(f"{name} {line}"), variant)

@@ -657,3 +657,21 @@ def test_what_cannot_move_is_refused_first(
 ) -> None:
     assert run(["render", *args]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_failure(folder: Path) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    command = f"{sys.executable} -m voxgen check post.json post.json | head -c 0"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_a_link_names_is_written_and_the_link_stays(folder: Path) -> None:
+    (folder / "post.json").write_text(SMALL, encoding="utf-8")
+    (folder / "far").mkdir()
+    (folder / "link.npz").symlink_to(folder / "far" / "scene.npz")
+    assert run(["export", "post.json", "link.npz"]) == 0
+    assert (folder / "link.npz").is_symlink()
+    assert (folder / "far" / "scene.npz").stat().st_size > 0

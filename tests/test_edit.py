@@ -380,3 +380,10 @@ def test_any_document_can_be_altered_without_an_error(document: dict[str, Any], 
     change, notes = alter(document, wish)
     assert isinstance(change, dict)
     assert all(isinstance(note, str) for note in notes)
+
+
+def test_a_tall_thing_makes_the_scene_high_enough(garden: dict[str, Any]) -> None:
+    change, _ = alter(garden, "add a rocket")
+    assert change["size"][2] > garden["size"][2]
+    scene, _ = altered(garden, "add a rocket")
+    assert not any("outside" in r.problem for r in scene.repairs)

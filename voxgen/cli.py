@@ -84,6 +84,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+# readable=False: a file that cannot be read is told in our own words and code
+Source = Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")]
+Sources = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", readable=False, help="Scenes or replies; - is stdin.")
+]
 Out = Annotated[
     Path | None, typer.Option("-o", "--output", help="Where to write; - is stdout.", show_default=False)
 ]
@@ -225,7 +230,9 @@ def make(
 
 @app.command()
 def edit(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
+    ],
     prompt: Annotated[str, typer.Argument(metavar="CHANGE", help="What to change, in a sentence.")],
     output: Out = None,
     picture: Picture = "1280x960",
@@ -287,7 +294,9 @@ def edit(
 
 @app.command()
 def undo(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene that voxgen edit made.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="A scene that voxgen edit made.")
+    ],
     limit: LimitList = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -323,7 +332,9 @@ def cache(
 
 @app.command()
 def render(
-    sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Scenes or replies; - is stdin.")
+    ],
     output: Out = None,
     size: Annotated[
         str | None,
@@ -395,7 +406,9 @@ def render(
 
 @app.command()
 def view(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
+    ],
     output: Out = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Write the page and do not open it.")] = False,
     limit: LimitList = None,
@@ -420,7 +433,9 @@ def view(
 
 @app.command()
 def check(
-    sources: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenes or replies; - is stdin.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Scenes or replies; - is stdin.")
+    ],
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -466,7 +481,9 @@ def prompt(
 
 @app.command()
 def export(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="A scene or reply; - is stdin.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
+    ],
     targets: Annotated[
         list[Path],
         typer.Argument(
@@ -1005,6 +1022,10 @@ def run(args: Sequence[str]) -> int:
         code = app(args=list(args) or ["--help"], prog_name="voxgen", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except SystemExit as error:
+        if error.code != 1:
+            raise
+        return 0  # Click ends so where the reader of a pipe went away
     except VoxgenError as error:
         return _failed(_line(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -1019,7 +1040,7 @@ def run(args: Sequence[str]) -> int:
         return _failed("stdout cannot be written: no space left on device", FileError.exit_code)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # Typer's own usage errors
-            several = "extra argument" in error.format_message()
+            several = "extra argument" in error.format_message() and not {*args[:1]} & {*_COMMANDS}
             hint = (
                 'a prompt of several words goes in quotes: voxgen "a garden"' if several else "voxgen --help"
             )

@@ -68,6 +68,8 @@ def make(
     Raises UsageError, ModelError, ReplyError, FileError.
     """
     tell = tell or _silent
+    if max_cost is not None and not max_cost >= 0:
+        raise UsageError(f"a cost of {max_cost:g} USD cannot be kept to", "0 or more")
     if not 1 <= samples <= MOST_SAMPLES:
         raise UsageError(f"{samples} samples", f"ask for 1 to {MOST_SAMPLES}")
     messages = prompts.scene_messages(prompt, size, seed, stock)  # first: it checks prompt and size

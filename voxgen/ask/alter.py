@@ -29,6 +29,7 @@ WATER = re.compile(r"water|pond|river|stream|lake")
 WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
 NOTED = ("flower", "fence")  # what is drawn by steps of its own, with a note
 APART = "_of_stock"  # ends the name of a function that a document has another of
+HEADROOM = 14  # cells of ground below a thing and air above it
 AROUND = 9  # cells around a thing that are "by" it
 SCATTERED = {  # what a season brings along: (part, how many)
     "autumn": (("pumpkin", 5), ("mushroom", 3)),
@@ -299,8 +300,16 @@ def _drop(document: Document, part: str, count: int, color: str, area: Any, chan
     change.setdefault("add", []).append(
         {**step, **({"area": area} if area else {}), "gap": gap, "seed": seed}
     )
+    _heighten(document, stock["size"][2], change)
     _dress(document, change)
     return True
+
+
+def _heighten(document: Document, tall: int, change: Change) -> None:
+    """Make the scene high enough for a thing that stands on its ground."""
+    size = change.get("size") or document.get("size")
+    if isinstance(size, list) and len(size) == 3 and isinstance(size[2], int) and size[2] < tall + HEADROOM:
+        change["size"] = [*size[:2], min(tall + HEADROOM, 512)]
 
 
 def _put(document: Document, part: str, slots: dict[str, str], change: Change) -> str:

@@ -50,7 +50,8 @@ def compose(prompt: str, seed: int = 0, size: str | None = None) -> tuple[str, l
     bring_weather(draft)
     missing = dict.fromkeys(name for name, *_ in recipe["named"] if name in draft.missing)
     if missing:
-        notes.append(f"no room for {', '.join(n.replace('_', ' ') for n in missing)}")
+        names = ", ".join(name.replace("_", " ") for name in missing)
+        notes.append(f"no room for {names}; --size large has more")
     needed = max(draft.top + 2, draft.level + 12)
     if tall is not None and tall < needed:
         notes.append(f"a height of {tall} would cut the scene off; it is {needed} high")

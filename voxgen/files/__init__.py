@@ -76,6 +76,8 @@ OPTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
 _VOXELS = "open it in the program it is from and save it as .vox or .qb"
 _MESHES = "it is written only; load the scene it was made from"
 _UNREAD: Mapping[str, tuple[str, str]] = {
+    ".html": ("a page", _MESHES),
+    ".png": ("a picture", _MESHES),
     ".qbcl": ("a Qubicle project", "open it in Qubicle and export it as .qb"),
     ".qbt": ("a Qubicle tree", "open it in Qubicle and export it as .qb"),
     ".qef": ("a Qubicle exchange file", "open it in Qubicle and export it as .qb"),
@@ -92,6 +94,8 @@ def load(path: str | Path, *, limits: Limits | None = None) -> Scene:
     """
     path = Path(path)
     data, ending = read_bytes(path), path.suffix.lower()
+    if ending in READERS and not data:
+        raise FileError(f"{path} is empty", "save it again")
     if ending in READERS:
         return READERS[ending](data, _title(path))
     if ending in _UNREAD:
@@ -163,6 +167,7 @@ def read_bytes(path: Path) -> bytes:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file, beside its place first, so that no half-written file is ever found there."""
+    path = path.resolve() if path.is_symlink() else path  # what a link names is written, the link stays
     draft = path.with_name(f".{path.name}.part")
     try:
         if path.is_dir():
@@ -171,9 +176,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise FileError(
-            f"{path} cannot be written: {reason(error)}", "choose another place with -o"
-        ) from None
+        raise FileError(f"{path} cannot be written: {reason(error)}", "choose another place") from None
 
 
 def reason(error: OSError) -> str:
