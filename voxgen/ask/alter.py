@@ -24,6 +24,7 @@ TURN = {"make", "turn", "paint", "set", "change", "let", "be", "into", "color", 
 NEAR = {"by", "near", "beside", "around", "at"}
 GROUND = re.compile(r"grass|meadow|lawn|turf|moss|field|soil|earth|ground|sand|dirt|snow|path|gravel")
 EVERGREEN = re.compile(r"pine|fir|spruce|cypress|evergreen|ivy|hedge|cactus|lily|reed|parrot|frog|eye|coat")
+BLOSSOM = re.compile(r"pink|blossom|sakura|petal")
 LEAST = 0.14  # of chroma, 0 to 1: what has less is a grey, not a green
 WATER = re.compile(r"water|pond|river|stream|lake")
 WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
@@ -126,6 +127,8 @@ def _season(document: Document, clause: Clause, change: Change, notes: list[str]
 
 def _autumn(name: str, color: str) -> str:
     hue, light, strength = _hls(color)
+    if BLOSSOM.search(name):
+        return _hex(WARM[1], 0.75 * light, 0.8)
     if not 0.17 < hue < 0.47 or _chroma(color) < LEAST or EVERGREEN.search(name):
         return ""
     if GROUND.search(name):
@@ -138,6 +141,8 @@ def _winter(name: str, color: str) -> str:
     hue, light, _ = _hls(color)
     if WATER.search(name):
         return _hex(0.53, 0.82, 0.45)
+    if BLOSSOM.search(name):
+        return _hex(0.58, 0.76 + 0.22 * light, 0.3)
     if not 0.12 < hue < 0.47 or _chroma(color) < LEAST:
         return ""
     if GROUND.search(name):
