@@ -2,7 +2,7 @@
 
     python benchmarks/files.py [--json]
 
-Times are CPU seconds, the minimum of five runs. "solid" is a block of many colours; "town" is blocks with
+Times are CPU seconds, the minimum of three runs. "solid" is a block of many colours; "town" is blocks with
 streets between, which has an outside as real scenes have; "noise" is every other cell at random, the worst a
 mesh can be asked for.
 """
@@ -15,7 +15,7 @@ import json
 from typing import Any
 
 import numpy as np
-from build import best_of
+from measure import in_turn
 
 from voxgen import files
 from voxgen.scene import AIR, Material, Scene, VoxelGrid
@@ -59,7 +59,8 @@ def numpy_alone(scene: Scene) -> tuple[float, float]:
         file.seek(0)
         np.load(file)
 
-    return best_of(save), best_of(load)
+    least = in_turn({"save": save, "load": load})
+    return least["save"], least["load"]
 
 
 def measure(scene: Scene, ending: str) -> dict[str, Any]:
@@ -67,9 +68,11 @@ def measure(scene: Scene, ending: str) -> dict[str, Any]:
     written = files.WRITERS[ending](scene, quiet, **own)
     data = written if isinstance(written, bytes) else next(iter(written.values()))
     row: dict[str, Any] = {"scene": scene.title, "format": ending, "megabytes": round(len(data) / 1e6, 2)}
-    row["write"] = best_of(lambda: files.WRITERS[ending](scene, quiet, **own))
-    readable = ending in files.READERS and not (ending == ".nbt" and scene.grid.voxels > 400_000)
-    row["read"] = best_of(lambda: files.READERS[ending](data, "")) if readable else None
+    calls: dict[str, Any] = {"write": lambda: files.WRITERS[ending](scene, quiet, **own)}
+    if ending in files.READERS and not (ending == ".nbt" and scene.grid.voxels > 400_000):
+        calls["read"] = lambda: files.READERS[ending](data, "")
+    least = in_turn(calls, 3)
+    row["write"], row["read"] = least["write"], least.get("read")
     return row
 
 
