@@ -439,3 +439,9 @@ def test_a_listener_looks_at_each_character_a_bounded_number_of_times() -> None:
         return calls
 
     assert work(400) < 11 * work(40)
+
+
+def test_cells_given_twice_by_a_whole_scene_are_joined() -> None:
+    value, repairs = parse('{"voxels":[[0,0,0,"g"]],"size":[4,4,4],"voxels":[[1,0,0,"g"]]}')
+    assert value == {"size": [4, 4, 4], "voxels": [[0, 0, 0, "g"], [1, 0, 0, "g"]]}
+    assert [r.fix for r in repairs] == ["the lists are joined"]

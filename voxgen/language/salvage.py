@@ -101,7 +101,8 @@ class Builder:
         if text and ONLY_DOTS.match(key) and ONLY_DOTS.match(value):
             self.note(token.start, "the model left something out", "nothing was added", "loss")
             return
-        if key in STEP_KEYS and key in top.value and isinstance(self.stack[-2].value, list):
+        inside = len(self.stack) > 2 and isinstance(self.stack[-2].value, list)  # of a list, not the whole
+        if key in STEP_KEYS and key in top.value and inside:
             self.note(
                 token.start, f"a second {short(json.dumps(key))} in one step", "began a new step", "warn"
             )
