@@ -1,7 +1,7 @@
 """A mock server that others wrote, over real HTTP: npm's @copilotkit/aimock, where node and the package are.
 
-npm install --prefix /tmp/aimock @copilotkit/aimock
-VOXGEN_AIMOCK=/tmp/aimock/node_modules/.bin/llmock pytest -m foreign
+npm install --prefix aimock @copilotkit/aimock
+VOXGEN_AIMOCK=aimock/node_modules/.bin/llmock pytest -m foreign
 """
 
 from __future__ import annotations
