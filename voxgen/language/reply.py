@@ -40,7 +40,7 @@ from voxgen.scene import Level, Repair
 __all__ = ["parse", "uncollected"]
 
 MAX_TEXT = 64 << 20  # characters
-MAX_LOOSE = 12 << 20  # of a reply that must be mended: the rest is left out, so that time ends
+MAX_LOOSE = 11 << 20  # of a reply that must be mended: the rest is left out, so that time ends
 MAX_MEMORY = 310 << 20  # bytes that the values of a reply may take, by estimate: the rest is left out
 COSTS = {"[": 60, "{": 260, ",": 30, '"': 45}  # bytes that each of these stands for, about
 MAX_STEPS = 500_000  # tries at mending
