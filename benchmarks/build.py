@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from measure import Row, arguments, in_turn, memory_of, show
 
-from voxgen.language.builder import Limits, build
+from voxgen.language.builder import build
+from voxgen.language.limits import Limits
 
 GALLERY = Path(__file__).parents[1] / "gallery"
 SIDE = 160

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
 from voxgen.language import canvas
-from voxgen.language.builder import _STEPS, Limits, build
+from voxgen.language.builder import _STEPS, build
 from voxgen.language.document import STEPS
+from voxgen.language.limits import Limits
 from voxgen.scene import Scene
 
 PALETTE = {"a": "#ff0000", "b": "#00ff00", "c": "#0000ff", "d": "#ffff00"}

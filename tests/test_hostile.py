@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
-from voxgen.language.builder import Limits
 from voxgen.language.document import STEPS, mend
+from voxgen.language.limits import Limits
 from voxgen.language.reader import read
 
 ROOT = Path(__file__).parents[1]

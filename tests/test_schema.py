@@ -16,8 +16,8 @@ from voxgen.ask.client import ask
 from voxgen.ask.models import PRESETS, custom
 from voxgen.ask.schema import HINT, scene_schema
 from voxgen.errors import ReplyError
-from voxgen.language.builder import Limits
 from voxgen.language.document import COMMON, STEPS
+from voxgen.language.limits import Limits
 from voxgen.language.reader import read
 
 llguidance = pytest.importorskip("llguidance", reason="pip install llguidance")

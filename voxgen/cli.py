@@ -20,7 +20,7 @@ from voxgen import __version__
 from voxgen.errors import FileError, ReplyError, UsageError, VoxgenError
 
 if TYPE_CHECKING:
-    from voxgen.language.builder import Limits
+    from voxgen.language.limits import Limits
     from voxgen.scene import Scene
 
 _EPILOG = (
@@ -417,17 +417,18 @@ def view(
 ) -> None:
     """Write a scene as one HTML page to turn, light and cut it in, and open it in the browser."""
     from voxgen import files
+    from voxgen.files import html
 
     say = _speaker(quiet)
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
-    page, target = files.html.write(scene), _target(output, source, ".html")
+    page, target = html.write(scene), _target(output, source, ".html")
     if str(target) == "-":
         sys.stdout.buffer.write(page)
         return
     files.write_bytes(target, page)
     typer.echo(target)
-    if not no_open and not files.html.open_page(target):
+    if not no_open and not html.open_page(target):
         say("no browser opened; the page needs no server, open it in any")
 
 
@@ -508,6 +509,7 @@ def export(
 ) -> None:
     """Save a scene in other formats."""
     from voxgen import files
+    from voxgen.files import text
 
     known = sorted(files.WRITERS)
     for target in targets:
@@ -525,7 +527,7 @@ def export(
     _tell_repairs(scene, str(source), say)
     for target in targets:
         if str(target) == "-":
-            sys.stdout.buffer.write(files.text.write(scene))
+            sys.stdout.buffer.write(text.write(scene))
             continue
         ending = target.suffix.lower()
         if ending == ".png":
@@ -684,7 +686,7 @@ def _stdin_text() -> str:
 def _limits(settings: list[str] | None) -> Limits | None:
     if not settings:
         return None
-    from voxgen.language.builder import parse_limits
+    from voxgen.language.limits import parse_limits
 
     return parse_limits(settings)
 

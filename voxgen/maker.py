@@ -16,8 +16,10 @@ from voxgen.ask.models import BUILTIN, EDIT_OUTPUT, Choice, choose
 from voxgen.ask.stream import Reply
 from voxgen.conversation import Conversation, Tell, bill, total
 from voxgen.errors import FileError, ModelError, ReplyError, UsageError, VoxgenError
-from voxgen.language.builder import Limits, build
+from voxgen.files import text
+from voxgen.language.builder import build
 from voxgen.language.document import mend
+from voxgen.language.limits import Limits
 from voxgen.language.reader import lost_steps, read
 from voxgen.language.reply import parse
 from voxgen.names import free_stem, slug, with_ending
@@ -418,7 +420,7 @@ def undo(path: str | Path, limits: Limits | None = None) -> tuple[Path, bool]:
 
 def _document(scene: Scene) -> dict[str, Any]:
     """Return the document of a scene in the language's own forms, its origin left out."""
-    document = mend(scene.document)[0] if scene.document else files.text.document_of(scene)
+    document = mend(scene.document)[0] if scene.document else text.document_of(scene)
     return {key: value for key, value in document.items() if key not in ("origin", "picture")}
 
 

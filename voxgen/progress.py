@@ -8,7 +8,7 @@ from typing import TextIO
 
 from voxgen.ask.models import CHARACTERS_A_TOKEN
 from voxgen.errors import VoxgenError
-from voxgen.language.builder import Limits
+from voxgen.language.limits import Limits
 from voxgen.language.reader import read
 from voxgen.language.stream import Listener
 from voxgen.preview import blocks, look, terminal

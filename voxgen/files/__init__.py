@@ -3,73 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voxgen.errors import FileError, UsageError
-from voxgen.files import (
-    binvox,
-    glb,
-    gox,
-    html,
-    litematic,
-    minecraft,
-    nbt,
-    npz,
-    obj,
-    ply,
-    png,
-    qb,
-    schem,
-    stl,
-    structure,
-    text,
-    usdz,
-    vox,
-)
-from voxgen.language.builder import Limits
 from voxgen.scene import Scene
+
+if TYPE_CHECKING:
+    from voxgen.language.limits import Limits
 
 MAX_FILE = 256 << 20  # bytes read of any file
 
 Tell = Callable[[str], None]
 Reader = Callable[[bytes, str], Scene]
 
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a format's module, which is imported when it is called."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module(f"voxgen.files.{module}"), name)(*arguments, **options)
+
+    return call
+
+
 READERS: Mapping[str, Reader] = {
-    ".binvox": binvox.read,
-    ".gox": gox.read,
-    ".npz": npz.read,
-    ".qb": qb.read,
-    ".vox": vox.read,
-    **dict.fromkeys((".litematic", ".mcstructure", ".nbt", ".schem", ".schematic"), minecraft.read),
+    **{f".{name}": _later(name, "read") for name in ("binvox", "gox", "npz", "qb", "vox")},
+    **dict.fromkeys(
+        (".litematic", ".mcstructure", ".nbt", ".schem", ".schematic"), _later("minecraft", "read")
+    ),
 }
 MAGIC: Mapping[bytes, Reader] = {
-    b"PK\x03\x04": npz.read,
-    b"VOX ": vox.read,
-    b"GOX ": gox.read,
-    b"#binvox": binvox.read,
+    b"PK\x03\x04": READERS[".npz"],
+    b"VOX ": READERS[".vox"],
+    b"GOX ": READERS[".gox"],
+    b"#binvox": READERS[".binvox"],
 }
 # a scene and who is told what a format cannot keep, to the bytes of the file, or of several by their names
 WRITERS: Mapping[str, Callable[..., bytes | dict[str, bytes]]] = {
-    ".binvox": binvox.write,
-    ".glb": glb.write,
-    ".html": lambda scene, tell: html.write(scene),
-    ".json": lambda scene, tell: text.write(scene),
-    ".litematic": litematic.write,
-    ".nbt": structure.write,
-    ".npz": lambda scene, tell: npz.write(scene),
-    ".obj": obj.write,
-    ".ply": ply.write,
-    ".png": lambda scene, tell: png.draw(scene),
-    ".qb": qb.write,
-    ".schem": schem.write,
-    ".stl": stl.write,
-    ".usdz": usdz.write,
-    ".vox": vox.write,
+    **{
+        f".{name}": _later(name, "write")
+        for name in ("binvox", "glb", "litematic", "obj", "ply", "qb", "schem", "stl", "usdz", "vox")
+    },
+    ".html": lambda scene, tell: _later("html", "write")(scene),
+    ".json": lambda scene, tell: _later("text", "write")(scene),
+    ".nbt": _later("structure", "write"),
+    ".npz": lambda scene, tell: _later("npz", "write")(scene),
+    ".png": lambda scene, tell: _later("png", "draw")(scene),
 }
 # an option of a format: the extension, and the values it takes
 OPTIONS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
-    "schem_version": (".schem", schem.VERSIONS),
+    "schem_version": (".schem", (2, 3)),
     "manifold": (".stl", (False, True)),
     "quantize": (".glb", (False, True)),
 }
@@ -109,8 +94,10 @@ def read(data: bytes, title: str, limits: Limits | None = None) -> Scene:
     for magic, reader in MAGIC.items():
         if data.startswith(magic):
             return reader(data, title)
+    from voxgen.files import nbt, text
+
     if nbt.begins(data):
-        return minecraft.read(data, title)
+        return READERS[".nbt"](data, title)
     return text.read(data, title, limits)
 
 
@@ -128,7 +115,9 @@ def save(scene: Scene, path: str | Path, *, tell: Tell | None = None, **options:
         kind = f"the extension {path.suffix!r} is unknown" if path.suffix else "the name has no extension"
         raise FileError(f"{path}: {kind}", f"known are {', '.join(sorted(WRITERS))}")
     check_options(options, [path])
-    own: dict[str, Any] = {"stem": path.stem} if writer is obj.write else {}  # its files name each other
+    own: dict[str, Any] = (
+        {"stem": path.stem} if path.suffix.lower() == ".obj" else {}
+    )  # its files name each other
     written = writer(scene, tell or (lambda sentence: None), **options, **own)
     files = {path.name: written} if isinstance(written, bytes) else written
     for name, data in reversed(files.items()):  # what belongs beside it first

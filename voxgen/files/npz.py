@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from voxgen.errors import FileError
-from voxgen.language.builder import Limits
+from voxgen.language.limits import Limits
 from voxgen.scene import AIR, LIGHTS, Color, Light, Material, Scene, View, VoxelGrid
 
 MAX_CELLS = Limits().cells

@@ -13,7 +13,7 @@ import numpy as np
 from voxgen.errors import FileError, ReplyError
 from voxgen.language import document as documents
 from voxgen.language.blocks import is_air
-from voxgen.language.builder import Limits
+from voxgen.language.limits import Limits
 from voxgen.language.palette import hex_of
 from voxgen.language.reader import read as read_text
 from voxgen.picture.sky import PRESETS

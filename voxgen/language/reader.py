@@ -8,8 +8,9 @@ from typing import Any
 
 from voxgen.errors import ReplyError
 from voxgen.language import foreign
-from voxgen.language.builder import Limits, build
+from voxgen.language.builder import build
 from voxgen.language.document import mend
+from voxgen.language.limits import Limits
 from voxgen.language.reply import parse, uncollected
 from voxgen.scene import Repair, Scene
 
