@@ -63,14 +63,21 @@ def test_stars_are_always_the_same_and_above() -> None:
     assert (first == tone.add_stars(night)).all()
     assert night.max() == 0
     assert first[:45].sum() > 2 * first[45:].sum() > 0
+    assert (first[20:50] == tone.add_stars(night[20:50], height=90, rows=range(20, 50))).all()
 
 
-def test_bloom_comes_only_from_what_glows() -> None:
-    image = np.full((64, 64, 3), 0.9, np.float32)
-    dark = np.zeros((16, 16, 3), np.float32)
-    assert (tone.add_bloom(image, dark, 0.8) == image).all()
-    dark[8, 8] = 1
-    assert (tone.add_bloom(image, dark, 0.8)[34, 34] > image[34, 34]).all()
+def test_bloom_comes_only_from_what_glows_and_no_farther_than_it_says() -> None:
+    size = (400, 880)
+    dark = np.zeros((40, 40, 3), np.float32)
+    assert not tone.bloom(dark, 0.8, size).any()
+    dark[20, 20] = 1
+    haze = tone.bloom(dark, 0.8, size)
+    assert haze.shape == (160, 160, 3)
+    assert haze.max() <= 1
+    lit = np.flatnonzero(haze[..., 0].any(axis=1))
+    reach = 4 * tone.bloom_reach(size)
+    assert haze[90, 90].min() > 0
+    assert 80 - reach <= lit[0] < 80 < 83 < lit[-1] < 84 + reach
 
 
 @pytest.mark.parametrize("radius", [1, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ Floats = NDArray[np.float32]
 
 SHADE = 0.46  # power of the ground's light on the sRGB background: a little above the 1 / 2.4 of nature
 TRANSPARENT = "transparent"
+BAND = 32  # rows developed at a time: they stay in the processor's cache
 SHALLOW = 0.006  # radius of the widest blur of a shallow focus, in frame heights
 
 
@@ -33,6 +35,11 @@ class Shots:
     glow: Floats | None = None
     defocus: Floats | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.scene.shape[1], self.scene.shape[0]
+
 
 def check_background(background: str | None) -> None:
     """Raise UsageError unless a background is None, transparent, a colour or two of them."""
@@ -46,45 +53,67 @@ def develop(shots: Shots, sky: Sky, background: str | None = None) -> NDArray[np
     background: None is the light's own sky, "transparent" nothing; else a colour by hex or CSS name, or
     two of them, "TOP,BOTTOM", for a gradient.
     """
-    scene = _scene(shots)
-    if background is not None and background.strip().lower() == TRANSPARENT:
-        return _cut_out(scene, shots, sky)
-    height, width = shots.scene.shape[:2]
-    behind: Floats
+    width, height = shots.size
+    clear = background is not None and background.strip().lower() == TRANSPARENT
+    haze = _haze(shots, sky)
+    blurred = None if shots.defocus is None else _defocused(_toned(shots.scene), shots.defocus)
+    out = np.zeros((height, width, 3 + clear), np.uint8)
+
+    def develop_band(start: int) -> None:
+        rows = range(start, min(start + BAND, height))
+        band = slice(rows.start, rows.stop)
+        scene = _toned(shots.scene[band]) if blurred is None else blurred[band]
+        ground = None if shots.ground is None else shots.ground[band]
+        near = None if haze is None else haze[band]
+        if clear:
+            out[band] = _bytes(_cut_out(scene, ground, near))
+        else:
+            out[band] = _bytes(_laid_over(scene, ground, near, _backdrop(sky, background, shots.size, rows)))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(develop_band, range(0, height, BAND)))
+    return out
+
+
+def _toned(scene: Floats) -> Floats:
+    """Tone map (H, W, 4) of Shots where anything is seen: sRGB 0..1 times cover, and cover."""
+    covered = np.flatnonzero(scene[..., 3])
+    seen = scene.reshape(-1, 4)[covered]
+    cover = seen[:, 3:]
+    out = np.zeros(scene.shape, np.float32)
+    out.reshape(-1, 4)[covered] = np.concatenate([tone.tone_map(_unbounded(seen)) * cover, cover], axis=-1)
+    return out
+
+
+def _backdrop(sky: Sky, background: str | None, size: tuple[int, int], rows: range) -> Floats:
+    """Return some rows of what is behind the scene, (rows, W, 3) sRGB 0..1."""
+    width, height = size
     if background is None:
-        behind = tone.gradient(sky.top, sky.bottom, (width, height))
-    else:
-        top, bottom = _colors(background)
-        ramp = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-        behind = np.broadcast_to(top + (bottom - top) * ramp, (height, width, 3))
-    if shots.ground is not None:
-        behind = behind * _ground_light(shots.ground, behind)
-    if sky.stars and background is None:
-        behind = tone.add_stars(behind, sky.stars)
+        image = tone.gradient(sky.top, sky.bottom, size, rows)
+        return tone.add_stars(image, sky.stars, height, rows) if sky.stars else image
+    top, bottom = _colors(background)
+    ramp = np.linspace(0, 1, height, dtype=np.float32)[rows.start : rows.stop, None, None]
+    return np.broadcast_to(top + (bottom - top) * ramp, (len(rows), width, 3))
+
+
+def _laid_over(scene: Floats, ground: Floats | None, haze: Floats | None, behind: Floats) -> Floats:
+    """Lay a scene over its background, on which its shadow falls: (H, W, 3) sRGB 0..1."""
+    if ground is not None:
+        behind = behind * _ground_light(ground, behind)
     image = scene[..., :3] + behind * (1 - scene[..., 3:])
-    if shots.glow is not None:
-        image = tone.add_bloom(image, _bloom(shots.glow), sky.bloom)
-    return _bytes(image)
+    return image if haze is None else image + (1 - image) * haze
 
 
-def _scene(shots: Shots) -> Floats:
-    """Tone map the scene itself: (H, W, 4) sRGB 0..1 times cover, and cover."""
-    cover = shots.scene[..., 3:]
-    scene = np.concatenate([tone.tone_map(_unbounded(shots.scene)) * cover, cover], axis=-1)
-    return scene if shots.defocus is None else _defocused(scene, shots.defocus)
-
-
-def _cut_out(scene: Floats, shots: Shots, sky: Sky) -> NDArray[np.uint8]:
-    """Put the scene over nothing: its shadow becomes see-through black, its glow a see-through haze."""
+def _cut_out(scene: Floats, ground: Floats | None, haze: Floats | None) -> Floats:
+    """Put a scene over nothing, (H, W, 4): its shadow becomes see-through black, its glow a haze."""
     color, cover = scene[..., :3], scene[..., 3:]
-    if shots.ground is not None:
-        light = tone.peak(_ground_light(np.minimum(shots.ground, np.float32(1)), color))
+    if ground is not None:
+        light = tone.peak(_ground_light(np.minimum(ground, np.float32(1)), color))
         cover = cover + (1 - cover) * (1 - light)
-    if shots.glow is not None:
-        haze = tone.add_bloom(np.zeros_like(color), _bloom(shots.glow), sky.bloom)
+    if haze is not None:
         color = color + (1 - color) * haze
         cover = cover + (1 - cover) * tone.peak(haze)
-    return _bytes(np.concatenate([color / np.maximum(cover, np.float32(1e-4)), cover], axis=-1))
+    return np.concatenate([color / np.maximum(cover, np.float32(1e-4)), cover], axis=-1)
 
 
 def _bytes(image: Floats) -> NDArray[np.uint8]:
@@ -98,9 +127,26 @@ def _ground_light(ratio: Floats, behind: Floats) -> Floats:
     return np.asarray(np.where(ratio > 1, lit, np.maximum(ratio, 0)) ** np.float32(SHADE), np.float32)
 
 
-def _bloom(glow: Floats) -> Floats:
-    small = tone.halved(tone.halved(glow))
-    return np.asarray(tone.tone_map(_unbounded(small)) * small[..., 3:], np.float32)
+def _haze(shots: Shots, sky: Sky) -> Floats | None:
+    """Return what glows spread over its surroundings: (H, W, 3), how far each pixel is lifted to white."""
+    if shots.glow is None:
+        return None
+    width, height = shots.size
+    bright = tone.peak(shots.glow)[..., 0] > 0
+    out = np.zeros((height, width, 3), np.float32)
+    reach = 4 * tone.bloom_reach(shots.size)
+    low, high = [], []
+    for axis, side in ((1, height), (0, width)):
+        lit = np.flatnonzero(bright.any(axis=axis))
+        if not len(lit):
+            return None
+        low.append(max(0, lit[0] - reach) // 4 * 4)
+        high.append(min(side, lit[-1] // 4 * 4 + 4 + reach))
+    piece = slice(low[0], high[0]), slice(low[1], high[1])
+    small = tone.halved(tone.halved(shots.glow[piece]))
+    glow = np.asarray(tone.tone_map(_unbounded(small)) * small[..., 3:], np.float32)
+    out[piece] = tone.bloom(glow, sky.bloom, shots.size)[: high[0] - low[0], : high[1] - low[1]]
+    return out
 
 
 def _unbounded(image: Floats) -> Floats:

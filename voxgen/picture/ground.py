@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgen.picture import tone
 from voxgen.picture.camera import Camera
 from voxgen.picture.lattice import SOFT, SUN, Floats
 from voxgen.picture.quality import Quality
@@ -105,18 +106,20 @@ def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) ->
 
 
 def _filled(image: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Grow known pixels of (H, W, 3) into the unknown, farther than any blur reaches."""
-    image = image * known[..., None]
-    for _ in range(16):
-        total, weight = np.zeros_like(image), np.zeros(known.shape, np.float32)
-        for axis in (0, 1):
-            for way in (1, -1):
-                total += np.roll(image, way, axis)
-                weight += np.roll(known, way, axis)
-        grown = ~known & (weight > 0)
-        image[grown] = total[grown] / weight[grown][:, None]
-        known = known | grown
-    return image
+    """Fill unknown pixels of (H, W, 3) with the mean of the known ones near them.
+
+    By pyramids: a level has the mean of what is known of two by two pixels, and what is unknown comes from
+    the level above (push-pull of S. Gortler et al., "The Lumigraph", 1996, with a box filter).
+    """
+    if known.all() or not known.any():
+        return image * known[..., None]
+    weight = known[..., None].astype(np.float32)
+    share, light = tone.halved(weight), tone.halved(image * weight)
+    light /= np.maximum(share, np.float32(0.25))
+    coarse = _filled(light, share[..., 0] > 0)
+    height, width = known.shape
+    wide = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return np.where(known[..., None], image, wide)
 
 
 def _blurred(image: Floats) -> Floats:

@@ -148,6 +148,8 @@ class Screen:
         self.image = np.zeros((height, width, 4), np.float32)
         self.window: Any = _new_window()
         self.window.SetOffScreenRendering(1)
+        self.window.SwapBuffersOff()  # pixels are read where they were drawn
+        self.window.SetFrameBlitModeToNoBlit()
         self.window.SetMultiSamples(0)
         self.window.SetAlphaBitPlanes(1)
         self.window.SetSize(width, height)

@@ -24,6 +24,10 @@ from voxgen.scene import Light, Scene, View
 
 TILE_SAMPLES = 1_300_000  # drawn at once: 21 MB of float pixels, several times over in the driver
 FACES_AT_ONCE = 1_000_000  # sent to the driver when it is asked what is in sight: about 400 MB
+NUMBERED = (
+    "vec4(dot(round(at), vec2(1.0, 4096.0)), 0.0, 0.0, 1.0)"  # twelve bits each: exact when interpolated
+)
+MOST_NUMBERS = 1 << 24  # that a float tells apart
 
 
 class Stage(Setting):
@@ -107,6 +111,8 @@ class Stage(Setting):
         front = np.flatnonzero(towards(self.faces, self.camera))
         opaque = self.volume.opacity[self.faces.material[front]] >= 1
         solid = front[opaque]
+        if len(solid) >= MOST_NUMBERS:
+            return front
         seen = np.zeros(len(solid) + 1, bool)
         for frame, _, _ in self.frames(edge):
             for start in range(0, max(len(solid), 1), FACES_AT_ONCE):
@@ -114,9 +120,8 @@ class Stage(Setting):
                 coords = np.zeros((len(number), 4, 2), np.float32)
                 coords[..., 0], coords[..., 1] = (number & 4095)[:, None], (number >> 12)[:, None]
                 mesh = quads(self.faces.pick(solid[number - 1]), coords)
-                image = frame.shoot([screen.paint(mesh, "", "vec4(at, 0.0, 1.0)", {})], over=start > 0)
-            low, high = ((image[..., channel] + np.float32(0.5)).astype(np.int32) for channel in (0, 1))
-            seen[low + (high << 12)] = True
+                image = frame.shoot([screen.paint(mesh, "", NUMBERED, {})], over=start > 0)
+            seen[image[..., 0].astype(np.int32)] = True
         return np.concatenate([solid[seen[1:]], front[~opaque]])
 
     def actors(self, faces: Faces, radiance: Floats) -> list[Any]:
@@ -215,13 +220,14 @@ class Stage(Setting):
     def frames(self, edge: int, camera: Camera | None = None) -> Iterator[tuple[screen.Screen, int, int]]:
         """Go over the picture piece by piece: yield a screen of its samples, and its lower left pixel x, y.
 
-        The last pieces may reach beyond the picture.
+        A piece has as many samples as the picture has pixels, so that one screen serves for every edge,
+        or fewer in a large picture. The last pieces may reach beyond the picture.
         """
         camera = camera or self.camera
         width, height = self.size
-        across = -(-width * edge // screen.LIMIT)
+        across = edge * -(-width // screen.LIMIT)
         tile_width = -(-width // across)
-        down = -(-height * tile_width * edge * edge // TILE_SAMPLES)
+        down = edge * -(-height * tile_width * edge // TILE_SAMPLES)
         tile_height = -(-height // down)
         samples = tile_width * edge, tile_height * edge
         if samples not in self.screens:
@@ -269,9 +275,10 @@ def _matt(faces: Faces, texels: Floats, looks: screen.Uniforms | None = None) ->
 
 def _averaged(image: Floats, edge: int) -> Floats:
     """Average edge x edge samples of (H, W, 4)."""
-    total = image[::edge, ::edge].copy()
-    for y in range(edge):
-        for x in range(edge):
-            if x or y:
-                total += image[y::edge, x::edge]
-    return total / np.float32(edge * edge)
+    if edge == 1:
+        return image
+    height, width, channels = image.shape
+    rows = image.reshape(height // edge, edge, width * channels).sum(axis=1)
+    total: Floats = np.einsum("yxec->yxc", rows.reshape(height // edge, width // edge, edge, channels))
+    total *= np.float32(1 / edge**2)
+    return total

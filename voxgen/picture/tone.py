@@ -53,10 +53,15 @@ def peak(image: Image) -> Image:
     return largest[..., None]
 
 
-def gradient(top: Floats, bottom: Floats, size: tuple[int, int]) -> Image:
-    """Background (H, W, 3) sRGB 0..1 between two colours, row 0 at the top; a little darker far out."""
+def gradient(top: Floats, bottom: Floats, size: tuple[int, int], rows: range | None = None) -> Image:
+    """Background (H, W, 3) sRGB 0..1 between two colours, row 0 at the top; a little darker far out.
+
+    rows: which of the picture's rows, all of them by default.
+    """
     width, height = size
-    y, x = np.linspace(0, 1, height, dtype=np.float32), np.linspace(-0.5, 0.5, width, dtype=np.float32)
+    rows = rows or range(height)
+    y = np.linspace(0, 1, height, dtype=np.float32)[rows.start : rows.stop]
+    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)
     ramp = (3 * y**2 - 2 * y**3)[:, None, None]
     image = (top + (bottom - top) * ramp).astype(np.float32)
     distance = ((x**2 * np.float32(1.1))[None, :] + ((y - np.float32(0.45)) ** 2)[:, None]) / np.float32(0.6)
@@ -64,9 +69,13 @@ def gradient(top: Floats, bottom: Floats, size: tuple[int, int]) -> Image:
     return np.minimum(image * shade[..., None], np.float32(1))
 
 
-def add_stars(image: Image, strength: float = 1.0) -> Image:
-    """Scatter stars over the upper part of a picture (H, W, 3), always the same ones; strength 0..1."""
-    height, width, _ = image.shape
+def add_stars(image: Image, strength: float = 1.0, height: int = 0, rows: range | None = None) -> Image:
+    """Scatter stars over the upper part of a picture (H, W, 3), always the same ones; strength 0..1.
+
+    Where the image is only some rows of a picture, its height and which of its rows they are.
+    """
+    height, width = height or len(image), image.shape[1]
+    rows = rows or range(height)
     count = int(np.clip(height * width / 3800, 40, 320))
     number = np.arange(1, 5 * count + 1, dtype=np.uint64).reshape(count, 5).T
     noise = (_mixed(number) >> np.uint64(11)).astype(np.float64) / 2**53  # (5, stars)
@@ -74,13 +83,14 @@ def add_stars(image: Image, strength: float = 1.0) -> Image:
     x = (noise[1] * width).astype(int)
     glow = (noise[2] ** 4 * 0.85 + 0.08) * (1 - y / height)
     tint = np.stack([0.85 + 0.15 * noise[3], np.full(count, 0.93), 0.85 + 0.15 * noise[4]], -1)
-    glow *= strength
+    light = (strength * glow[:, None] * tint).astype(np.float32)
     out = image.copy()
     side = max(1, round(height / 700))
     for dy in range(side):
         for dx in range(side):
-            rows, columns = np.minimum(y + dy, height - 1), np.minimum(x + dx, width - 1)
-            out[rows, columns] += (glow[:, None] * tint).astype(np.float32)
+            row, column = np.minimum(y + dy, height - 1), np.minimum(x + dx, width - 1)
+            here = (row >= rows.start) & (row < rows.stop)
+            out[row[here] - rows.start, column[here]] += light[here]
     return np.clip(out, 0, 1)
 
 
@@ -93,14 +103,26 @@ def _mixed(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def add_bloom(image: Image, glow: Image, strength: float) -> Image:
-    """Let glowing things bleed over a picture (H, W, 3); glow is halved twice; both sRGB 0..1."""
-    height, width, _ = image.shape
-    wide = 0.6 * blur(glow, max(1, height // 880)) + 0.9 * blur(glow, max(2, height // 200))
-    wide = blur(wide.repeat(2, axis=0).repeat(2, axis=1), 1)
-    wide = wide.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    bloomed: Image = image + (1 - image) * np.clip(np.float32(strength) * wide, 0, 1)
-    return bloomed
+def bloom(glow: Image, strength: float, size: tuple[int, int]) -> Image:
+    """Spread what glows: (4 h, 4 w, 3), how far each pixel is lifted towards white, 0..1.
+
+    glow: (h, w, 3) sRGB 0..1, a picture of that width and height halved twice, or a piece of it with
+    `bloom_reach` dark pixels around.
+    """
+    narrow, wide = _bloom_radii(size)
+    haze = 0.6 * blur(glow, narrow) + 0.9 * blur(glow, wide)
+    haze = blur(haze.repeat(2, axis=0).repeat(2, axis=1), 1)
+    haze = np.float32(strength) * haze.repeat(2, axis=0).repeat(2, axis=1)
+    return np.clip(haze, 0, 1, out=haze)
+
+
+def bloom_reach(size: tuple[int, int]) -> int:
+    """How far light is spread in a picture of that width and height, in pixels of its quarter."""
+    return 3 * _bloom_radii(size)[1] + 2  # three filters; and one of half a pixel, three times
+
+
+def _bloom_radii(size: tuple[int, int]) -> tuple[int, int]:
+    return max(1, size[1] // 880), max(2, size[1] // 200)
 
 
 def halved(image: Image) -> Image:
