@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from voxgen.language.mending.coloring import mend_palette
+from voxgen.language.mending.entries import NAMES, VALUES, by_name, value_of
 from voxgen.language.mending.lighting import mend_light, mend_view, read_light, read_view
 from voxgen.language.mending.placing import oddities, settle, upright_axis
 from voxgen.language.mending.steps import mend_steps
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 _VERSION = 1
+MAX_SHOWN = 20  # entries of a list that are told one by one
 
 
 def mend(document: Any) -> tuple[dict[str, Any], list[Repair]]:
@@ -84,7 +86,7 @@ def _names(fields: Mapping[str, Any], notes: Notes) -> Names:
     palette, places, air = mend_palette(fields.get("palette"), fields.get("build"), notes)
     parts = fields.get("parts")
     if isinstance(parts, (list, tuple)):
-        parts = _by_name(parts)
+        parts = _named_parts(parts)
     known = dict.fromkeys(map(str, parts)) if isinstance(parts, Mapping) else {}
     return Names(notes, palette, known, places, air, up=upright_axis(fields))
 
@@ -129,7 +131,7 @@ _PART_WORDS = table("""
 def _parts(value: Any, names: Names) -> Any:
     if isinstance(value, (list, tuple)):
         names.notes.add("$.parts", "is a list", "took each part's own name", "info")
-        value = _by_name(value)
+        value = _named_parts(value)
     if not isinstance(value, Mapping):
         return nonsense("$.parts", value, names)
     parts = {}
@@ -140,15 +142,17 @@ def _parts(value: Any, names: Names) -> Any:
     return parts
 
 
-def _by_name(values: Any) -> dict[str, Any]:
-    """Turn [{"name": "oak", …}, …] into {"oak": {…}}."""
-    named = {}
-    for i, value in enumerate(values):
-        if isinstance(value, Mapping):
-            key = next((k for k in value if fold(str(k)) in ("name", "id", "key", "part")), None)
-            name = str(value[key]) if key is not None else f"part{i}"
-            named[name] = {k: v for k, v in value.items() if k != key}
+def _named_parts(parts: Collection[Any]) -> dict[str, Any]:
+    """Turn [{"name": "oak", …}, …] into {"oak": {…}}; a part without a name is called by its place."""
+    named: dict[str, Any] = {}
+    for i, part in enumerate(parts):
+        whole = isinstance(part, Mapping) and any(_is_of_part(str(k)) for k in part)
+        named |= by_name([{"name": f"part{i}", **part} if whole else part], (*NAMES, "part"))[0]
     return named
+
+
+def _is_of_part(key: str) -> bool:
+    return key in STEPS or fold(key) in _PART_WORDS
 
 
 def _part(part: Any, path: str, names: Names) -> Any:
@@ -198,18 +202,30 @@ def _lone(
 
 def _params(value: Any, names: Names, path: str) -> Any:
     if isinstance(value, (list, tuple)):
-        names.notes.add(f"{path}.params", "have no defaults", "took 1 for each", "warn")
-        return {str(v): 1 for v in value if isinstance(v, str)}
+        value = _defaults(value, f"{path}.params", names)
     if not isinstance(value, Mapping):
         return nonsense(f"{path}.params", value, names)
-    good = {str(k): v for k, v in value.items() if is_number(v) or is_material(v)}
-    for key, v in value.items():
+    told = {k: v["default"] if isinstance(v, Mapping) and "default" in v else v for k, v in value.items()}
+    good = {str(k): v for k, v in told.items() if is_number(v) or is_material(v)}
+    for key, v in told.items():
         if str(key) not in good:
             try:
                 good[str(key)] = material(v, names)
             except ValueError as error:
                 names.notes.add(f"{path}.params.{key}", str(error), "left it out")
     return good
+
+
+def _defaults(params: Collection[Any], path: str, names: Names) -> dict[str, Any]:
+    """Read a list of params: {"name", "value"}, or only a name, which is 1 unless it is told otherwise."""
+    found, bare = by_name(params)
+    found = {name: value_of(entry) for name, entry in found.items()}
+    without = {name: 1 for name in bare if isinstance(name, str)}
+    if without or len(bare) > len(without):
+        names.notes.add(path, "have no defaults", "took 1 for each", "warn")
+    elif found:
+        names.notes.add(path, "are a list", "took each entry's own name", "info")
+    return {**without, **found}
 
 
 # --------------------------------------------------------------------------- the smaller keys
@@ -281,9 +297,21 @@ def _sides(value: Any) -> list[Any] | None:
     return None
 
 
+def _listed(value: Any, key: str, names: Names, words: Collection[str] = NAMES) -> Any:
+    """Turn a list of named entries into a map; anything else comes back as it is."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    found, nameless = by_name(value, words)
+    if found:
+        names.notes.add(f"$.{key}", "is a list", "took each entry's own name", "info")
+    for entry in nameless[:MAX_SHOWN]:
+        names.notes.add(f"$.{key}", f"{show(entry)} has no name", "left it out", "loss")
+    return found
+
+
 def _let(value: Any, names: Names) -> Any:
-    if isinstance(value, (list, tuple)) and all(isinstance(v, Mapping) for v in value):
-        value = {k: v for item in value for k, v in item.items()}
+    if isinstance(value, (list, tuple)):
+        value = {k: value_of(v) for k, v in _listed(value, "let", names).items()}
     if not isinstance(value, Mapping):
         return nonsense("$.let", value, names)
     good = {str(k): number(v) for k, v in value.items()}
@@ -295,6 +323,7 @@ def _let(value: Any, names: Names) -> Any:
 
 def _functions(value: Any, names: Names) -> Any:
     """Return "name(a,b)" → expression, also from {"name": {"args": […], "body": …}} and from "(a,b) => …"."""
+    value = _listed(value, "functions", names, ("name", "signature", "function", "id", "key"))
     if not isinstance(value, Mapping):
         return nonsense("$.functions", value, names)
     good: dict[str, str] = {}
@@ -314,18 +343,24 @@ def _functions(value: Any, names: Names) -> Any:
     return good
 
 
+_ARGUMENTS = ("args", "params", "arguments", "parameters", "variables", "inputs")
+_BODIES = (*("body", "expr", "expression", "return", "returns", "formula", "definition"), *VALUES)
+
+
+def _parameters(arguments: Any) -> str:
+    """Return "a,b" from ["a", "b"], "a, b" or [{"name": "a"}, …]."""
+    if not isinstance(arguments, (list, tuple)):
+        return str(arguments or "").strip("() ")
+    return ",".join(str(value_of(a, NAMES)) for a in arguments)
+
+
 def _function(signature: str, body: Any) -> tuple[str, str] | None:
     if isinstance(body, Mapping):
         folded = {fold(str(k)): v for k, v in body.items()}
-        arguments: Any = next(
-            (folded[k] for k in ("args", "params", "arguments", "parameters") if k in folded), []
-        )
-        inner = next(
-            (folded[k] for k in ("body", "expr", "expression", "return", "formula", "value") if k in folded),
-            None,
-        )
-        listed = ",".join(map(str, arguments)) if isinstance(arguments, list) else str(arguments)
-        signature, body = f"{signature.split('(')[0]}({listed})", inner
+        arguments = next((folded[k] for k in _ARGUMENTS if k in folded), None)
+        if arguments or "(" not in signature:
+            signature = f"{signature.split('(')[0]}({_parameters(arguments)})"
+        body = next((folded[k] for k in _BODIES if k in folded), None)
     if isinstance(body, (int, float)) and not isinstance(body, bool) and is_number(body):
         body = str(body)
     if not isinstance(body, str) or not body.strip():
@@ -338,6 +373,7 @@ def _function(signature: str, body: Any) -> tuple[str, str] | None:
 
 
 def _textures(value: Any, names: Names) -> Any:
+    value = _listed(value, "textures", names, ("name", "id", "key", "texture"))
     if not isinstance(value, Mapping):
         return nonsense("$.textures", value, names)
     good = {}
@@ -348,8 +384,13 @@ def _textures(value: Any, names: Names) -> Any:
     return good
 
 
+_RULES = {"rules", "layers", "cases", "conditions", "value", "values"}
+
+
 def _rules(value: Any, path: str, names: Names) -> list[dict[str, Any]]:
     """Return the rules of a texture; a bare material is a rule without condition."""
+    if isinstance(value, Mapping):
+        value = next((v for k, v in value.items() if fold(str(k)) in _RULES and isinstance(v, list)), value)
     given = value if isinstance(value, list) else [value]
     rules: list[dict[str, Any]] = []
     for i, rule in enumerate(given):
@@ -380,7 +421,7 @@ def _rule(rule: Any, path: str, names: Names) -> dict[str, Any] | None:
         names.notes.add(path, str(error), "left the rule out", "loss")
         return None
     names.notes.add(path, f"{show(rule)} is not how a rule is written", "read what it means", "info")
-    return {"when": when, "of": found} if is_number(when) else {"of": found}
+    return {"when": when, "of": found} if is_number(when) or isinstance(when, bool) else {"of": found}
 
 
 _MENDERS: Mapping[str, Callable[[Any, Names], Any]] = {
