@@ -90,7 +90,7 @@ def build(
         lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
     voxels = VoxelGrid(grid, tuple(builder.paints.materials))
-    found += [*documents.oddities(mended), *documents.remarks(voxels)]
+    found += [*(documents.oddities(mended) if builder.sized else ()), *documents.remarks(voxels)]
     return Scene(
         title=str(mended.get("title") or "Untitled"),
         grid=voxels,
@@ -141,6 +141,7 @@ class _Builder:
         self.repairs: list[Repair] = []
         self.said: set[tuple[str, str]] = set()  # what was noted, where
         self.path = "$"
+        self.sized = True  # the grid is as large as the document says, if it does
         self.slot = "of"  # the key of the step whose materials are looked up
         self.steps_left = limits.steps
         self.deadline = time.monotonic() + limits.total_seconds
@@ -168,13 +169,26 @@ class _Builder:
     def run(self) -> Indices:
         size = self._size()
         self.path = "$"
-        steps = self.document.get("build") or []
-        canvas = Canvas(size) if size else self._measured(lambda c: self.steps(c, steps, self.scope))
+        grid = self._drawn(Canvas(size)).grid if size else None
+        if grid is not None and grid.any():
+            return grid
+        measured = self._measured(lambda c: self.steps(c, self.document.get("build") or [], self.scope))
+        around = self._drawn(measured).cropped()[0]
+        if grid is None or not around.any():
+            return around if grid is None else grid
+        self.sized = False
+        problem = f"everything lies outside of {'×'.join(map(str, grid.shape))}"
+        self.note(problem, "used the bounding box of what is built", path="$.size")
+        return around
+
+    def _drawn(self, canvas: Canvas) -> Canvas:
+        """Draw the steps of the document, as far as its limits allow."""
         try:
-            self.steps(canvas, steps, self.scope)
+            self.steps(canvas, self.document.get("build") or [], self.scope)
         except _LimitError as stop:
             self.note(str(stop), "kept what was built until then", "loss")
-        return canvas.grid if size else canvas.cropped()[0]
+        self.path, self.steps_left = "$", self.limits.steps
+        return canvas
 
     def note(self, problem: str, fix: str, level: Level = "warn", path: str | None = None) -> None:
         """Add a repair, once; measuring and drawing may both run into it."""
@@ -245,7 +259,7 @@ class _Builder:
         bounds = ruler.bounds()
         if bounds is None:
             return Canvas((1, 1, 1))
-        low = np.maximum(bounds[0], -self.limits.side)
+        low = np.maximum(bounds[0], np.minimum(-1, bounds[1]) - self.limits.side + 1)
         x, y, z = (int(v) for v in np.maximum(bounds[1] - low + 1, 1))
         return Canvas(self._bounded([x, y, z]), (int(low[0]), int(low[1]), int(low[2])))
 
