@@ -861,3 +861,10 @@ def test_a_scene_wholly_outside_of_its_size_is_drawn_where_it_stands(far: int) -
 def test_a_scene_outside_of_its_size_that_draws_nothing_is_empty() -> None:
     with pytest.raises(ReplyError, match="the scene is empty"):
         build({"size": [4, 4, 4], "build": [{"box": [["90", 0, 0], [99, 9, 9]], "of": "air"}]})
+
+
+@pytest.mark.parametrize("far", [-(10**6), -5000, 5000, 10**12])
+def test_one_step_far_away_does_not_cost_the_rest_of_a_scene_without_a_size(far: int) -> None:
+    steps = [{"voxels": [[far, 0, 0]], "of": "blue"}, {"box": [[2, 3, 0], [9, 9, 9]], "of": "red"}]
+    near = {"box": [[0, 0, 0], [4, 4, 4]], "of": "red"}
+    assert build({"build": [*steps, near]}).grid.voxels >= 500

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -87,7 +87,8 @@ def build(
     grid = builder.run()
     found = [*repairs, *builder.repairs]
     if not grid.any():
-        lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
+        losses = sorted((r for r in found if r.level == "loss"), key=lambda r: "build" not in r.path)
+        lost = next(map(str, losses), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
     voxels = VoxelGrid(grid, tuple(builder.paints.materials))
     found += [*(documents.oddities(mended) if builder.sized else ()), *documents.remarks(voxels)]
@@ -172,8 +173,10 @@ class _Builder:
         grid = self._drawn(Canvas(size)).grid if size else None
         if grid is not None and grid.any():
             return grid
-        measured = self._measured(lambda c: self.steps(c, self.document.get("build") or [], self.scope))
-        around = self._drawn(measured).cropped()[0]
+        for canvas in self._measured(lambda c: self.steps(c, self.document.get("build") or [], self.scope)):
+            around = self._drawn(canvas).cropped()[0]
+            if around.any():
+                break
         if grid is None or not around.any():
             return around if grid is None else grid
         self.sized = False
@@ -249,19 +252,15 @@ class _Builder:
             self.note(f"{wanted} is beyond the limits", f"built {got} of it", "loss")
         return sides[0], sides[1], sides[2]
 
-    def _measured(self, draw: Callable[[Canvas], None]) -> Canvas:
-        """Return an empty canvas just large enough for what `draw` draws."""
+    def _measured(self, draw: Callable[[Canvas], None]) -> Iterator[Canvas]:
+        """Yield an empty canvas just large enough for what `draw` draws, and perhaps another to try."""
         ruler = Ruler()
         left, path = self.steps_left, self.path
         with suppress(_LimitError):
             draw(ruler)
         self.steps_left, self.path = left, path
-        bounds = ruler.bounds()
-        if bounds is None:
-            return Canvas((1, 1, 1))
-        low = np.maximum(bounds[0], np.minimum(-1, bounds[1]) - self.limits.side + 1)
-        x, y, z = (int(v) for v in np.maximum(bounds[1] - low + 1, 1))
-        return Canvas(self._bounded([x, y, z]), (int(low[0]), int(low[1]), int(low[2])))
+        for low, high in ruler.bounds(self.limits.side):
+            yield Canvas(self._bounded((high - low + 1).tolist()), tuple(low.tolist()))
 
     # ----------------------------------------------------------------- steps
 
@@ -590,7 +589,7 @@ class _Builder:
             canvas = Canvas(self._bounded(size))
             self.steps(canvas, steps, scope)
             return canvas.grid, np.zeros(3, np.int64)
-        canvas = self._measured(lambda c: self.steps(c, steps, scope))
+        canvas = next(self._measured(lambda c: self.steps(c, steps, scope)))
         self.steps(canvas, steps, scope)
         grid, corner = canvas.cropped()
         before = np.maximum(corner, 0)  # the part's own box starts at 0, or below if it draws there
