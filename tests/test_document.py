@@ -520,6 +520,22 @@ def test_entries_of_a_list_that_name_nothing_are_told() -> None:
     assert mend({"let": [], "functions": [], "textures": [], "build": [BOX]})[1] == []
 
 
+@pytest.mark.parametrize("key", ["ground", "Base", "floor"])
+def test_what_a_scene_stands_on_is_drawn_before_the_rest(key: str) -> None:
+    corners = {"from": {"x": 0, "y": 0, "z": 0}, "to": {"x": 9, "y": 9, "z": 0}}
+    document, repairs = mend({"palette": PALETTE, "build": [BOX], key: {"box": corners, "of": "b"}})
+    assert document["build"] == [{"box": [[0, 0, 0], [9, 9, 0]], "of": "b"}, BOX]
+    assert {r.level for r in repairs} == {"info"}
+    assert mend({"palette": PALETTE, "build": [BOX], key: [BOX, BOX]})[0]["build"] == [BOX] * 3
+
+
+@pytest.mark.parametrize("of", ["", "air", None, [], ["", "."], "clear"])
+def test_a_ground_of_nothing_is_of_the_first_material(of: Any) -> None:
+    palette = {"clear": "#00000000", **PALETTE}
+    document, _ = mend({"palette": palette, "build": [], "ground": {"box": BOX["box"], "of": of}})
+    assert document["build"] == [{"box": BOX["box"], "of": "a"}]
+
+
 WORD = st.from_regex(r"[a-z]{1,5}", fullmatch=True)
 AMOUNT = st.one_of(st.integers(-9, 99), st.sampled_from(["2+3", "max(3, 4)", "7"]))
 MADE_OF = st.one_of(

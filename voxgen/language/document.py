@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from voxgen.language.blocks import is_air
 from voxgen.language.mending.coloring import mend_palette
 from voxgen.language.mending.entries import NAMES, VALUES, by_name, value_of
 from voxgen.language.mending.lighting import mend_light, mend_view, read_light, read_view
@@ -16,6 +17,7 @@ from voxgen.language.mending.unwrapping import KNOWN, holds_steps, named, unwrap
 from voxgen.language.mending.values import (
     Names,
     Notes,
+    first_material,
     is_material,
     is_number,
     literal,
@@ -24,7 +26,7 @@ from voxgen.language.mending.values import (
     number,
     show,
 )
-from voxgen.language.mending.words import COMMON, STEPS, table
+from voxgen.language.mending.words import COMMON, STEPS, looks_like_step, table
 from voxgen.language.palette import fold, guess_material, read_color, read_material
 from voxgen.language.remarks import remarks
 from voxgen.scene import Level, Repair
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 _VERSION = 1
+_GROUNDS = {"ground", "base", "floor", "foundation"}
 MAX_SHOWN = 20  # entries of a list that are told one by one
 
 
@@ -94,7 +97,8 @@ def _names(fields: Mapping[str, Any], notes: Notes) -> Names:
 def _set_build(mended: dict[str, Any], names: Names) -> None:
     """Mend the steps, wherever the document keeps them, into its "build"."""
     given = mended.get("build")
-    steps = [] if given is None else mend_steps(given, "$.build", names)
+    steps = _ground(mended, names)
+    steps += [] if given is None else mend_steps(given, "$.build", names)
     steps += _lone_step(mended, names) if not steps else []
     for key in [k for k, v in mended.items() if k not in KNOWN and holds_steps(v)]:
         names.notes.add(f"$.{key}", "holds steps, but is no part of the language", "built them as well")
@@ -102,6 +106,26 @@ def _set_build(mended: dict[str, Any], names: Names) -> None:
     if given is None and not steps:
         names.notes.add("$.build", "is missing", "there is nothing to draw", "loss")
     mended["build"] = given if _is_same(given, steps) else steps
+
+
+def _ground(mended: dict[str, Any], names: Names) -> list[dict[str, Any]]:
+    """Take what a document says beside "build" that the scene stands on: drawn first, and never of air."""
+    key = next((k for k, v in mended.items() if fold(k) in _GROUNDS and _is_step(v)), None)
+    if key is None:
+        return []
+    names.notes.add(f"$.{key}", "holds steps, but is no part of the language", "drew them first", "info")
+    steps = mend_steps(mended.pop(key), f"$.{key}", names)
+    return [{**step, "of": first_material(names)} if _is_hollow(step) else step for step in steps]
+
+
+def _is_step(value: Any) -> bool:
+    return looks_like_step(value) if isinstance(value, Mapping) else holds_steps(value)
+
+
+def _is_hollow(step: Mapping[str, Any]) -> bool:
+    """Say whether a step fills its shape with nothing."""
+    of = step.get("of", 0)
+    return all(map(is_air, of)) if isinstance(of, (list, Mapping)) else is_air(of)
 
 
 def _lone_step(mended: dict[str, Any], names: Names) -> list[dict[str, Any]]:
