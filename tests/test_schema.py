@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from servers import DONE, Request, answer, event, framed, head, recorded, serving
 
+from voxgen import maker
 from voxgen.ask.client import ask
-from voxgen.ask.models import PRESETS, custom
+from voxgen.ask.models import PRESETS, Choice, custom
 from voxgen.ask.schema import HINT, scene_schema
 from voxgen.errors import ReplyError
 from voxgen.language.builder import Limits
@@ -241,3 +243,17 @@ def test_it_is_sent_only_where_the_table_says_so() -> None:
     assert ["response_format" in request.body for request in server.requests] == [True, False]
     assert server.requests[0].body["response_format"]["json_schema"]["strict"] is True
     assert {model.provider for model in PRESETS if model.schema} == {"ollama", "llamacpp", "lmstudio"}
+
+
+def test_a_scene_is_asked_for_with_the_schema_and_its_hint(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(decoder) as server:
+        model = replace(custom(server.url, "random"), schema="bounded")
+        monkeypatch.setattr(maker, "choose", lambda *_: Choice(model, None, "", "asking nobody"))
+        scene = maker.make("a garden", seed=3, limits=QUICK)
+    first = server.requests[0].body
+    assert first["messages"][-1]["content"].rstrip().endswith(HINT)
+    assert first["response_format"]["json_schema"]["schema"] == scene_schema("bounded")
+    saved = read((folder / "garden.json").read_bytes(), limits=QUICK)
+    assert saved.grid.voxels == scene.grid.voxels > 0
