@@ -472,6 +472,127 @@ def test_parts_that_lead_back_to_themselves_lose_that_step() -> None:
     assert [r.level for r in repairs] == ["loss", "loss"]
 
 
+def test_lists_of_named_entries_are_read_as_maps() -> None:
+    lists = {
+        "let": [{"name": "h", "value": "12"}, {"id": "w", "is": 5, "note": "cells"},
+                ["d", "h/2"], "r = 3", {"n": 2}],
+        "functions": [
+            {"name": "f", "params": ["x"], "formula": "x*h"},
+            {"name": "g(a,b)", "expr": "a+b"},
+            {"signature": "k(q)", "params": [], "body": "q"},
+            {"id": "l", "arguments": [{"name": "a"}, {"name": "b"}], "returns": "a*b"},
+            "m(x) = x+1",
+        ],
+        "textures": [
+            {"name": "stone", "rules": [{"when": "z>3", "of": ["a", "b"]}, {"when": "", "of": "a"}]},
+            {"id": "u", "of": ["a", "b"]},
+        ],
+        "parts": [{
+            "name": "post", "size": [3, 3, "h"],
+            "params": [{"name": "h", "value": 4}, {"name": "m", "type": "material", "default": "wood"}],
+            "build": [{"box": [[0, 0, 0], [0, 0, "h"]], "of": "m"}],
+        }],
+        "build": [
+            {"place": "post", "at": [[0, 0, 0]],
+             "with": [{"name": "h", "value": 5}, {"param": "m", "of": "a"}]},
+            {"layers": ["ab"], "key": [{"letter": "a", "of": "stone"}, {"char": "b", "of": ["x", "y"]}]},
+        ],
+    }  # fmt: skip
+    maps = {
+        "let": {"h": "12", "w": 5, "d": "h/2", "r": "3", "n": 2},
+        "functions": {"f(x)": "x*h", "g(a,b)": "a+b", "k(q)": "q", "l(a,b)": "a*b", "m(x)": "x+1"},
+        "textures": {"stone": [{"when": "z>3", "of": ["a", "b"]}, {"of": "a"}], "u": [{"of": ["a", "b"]}]},
+        "parts": {"post": {"size": [3, 3, "h"], "params": {"h": 4, "m": "wood"},
+                           "build": [{"box": [[0, 0, 0], [0, 0, "h"]], "of": "m"}]}},
+        "build": [{"place": "post", "at": [[0, 0, 0]], "with": {"h": 5, "m": "a"}},
+                  {"layers": ["ab"], "key": {"a": "stone", "b": ["x", "y"]}}],
+    }  # fmt: skip
+    document, repairs = mend(lists)
+    assert document == maps
+    assert mend(maps) == (maps, [])
+    assert {r.level for r in repairs} == {"info"}
+
+
+def test_entries_of_a_list_that_name_nothing_are_told() -> None:
+    document, repairs = mend({"let": [{"name": "h", "value": 3}, 7, None], "build": [BOX]})
+    assert document["let"] == {"h": 3}
+    assert [r.level for r in repairs if "has no name" in r.problem] == ["loss", "loss"]
+    assert mend({"let": [], "functions": [], "textures": [], "build": [BOX]})[1] == []
+
+
+@pytest.mark.parametrize("key", ["ground", "Base", "floor"])
+def test_what_a_scene_stands_on_is_drawn_before_the_rest(key: str) -> None:
+    corners = {"from": {"x": 0, "y": 0, "z": 0}, "to": {"x": 9, "y": 9, "z": 0}}
+    document, repairs = mend({"palette": PALETTE, "build": [BOX], key: {"box": corners, "of": "b"}})
+    assert document["build"] == [{"box": [[0, 0, 0], [9, 9, 0]], "of": "b"}, BOX]
+    assert {r.level for r in repairs} == {"info"}
+    assert mend({"palette": PALETTE, "build": [BOX], key: [BOX, BOX]})[0]["build"] == [BOX] * 3
+
+
+@pytest.mark.parametrize("of", ["", "air", None, [], ["", "."], "clear"])
+def test_a_ground_of_nothing_is_of_the_first_material(of: Any) -> None:
+    palette = {"clear": "#00000000", **PALETTE}
+    document, _ = mend({"palette": palette, "build": [], "ground": {"box": BOX["box"], "of": of}})
+    assert document["build"] == [{"box": BOX["box"], "of": "a"}]
+
+
+WORD = st.from_regex(r"[a-z]{1,5}", fullmatch=True)
+AMOUNT = st.one_of(st.integers(-9, 99), st.sampled_from(["2+3", "max(3, 4)", "7"]))
+MADE_OF = st.one_of(
+    st.sampled_from(["moss", "#336699"]), st.lists(st.sampled_from(["moss", "rock"]), min_size=1)
+)
+RULES = st.lists(
+    st.fixed_dictionaries({"of": MADE_OF}, optional={"when": st.sampled_from(["z>2", "x<y"])}),
+    min_size=1,
+    max_size=3,
+)
+LISTED = st.fixed_dictionaries({
+    "let": st.dictionaries(WORD, AMOUNT, max_size=4),
+    "functions": st.dictionaries(
+        WORD, st.tuples(st.lists(st.sampled_from("abc"), unique=True), AMOUNT), max_size=3
+    ),
+    "textures": st.dictionaries(WORD, RULES, max_size=3),
+    "params": st.dictionaries(WORD, st.one_of(AMOUNT, MADE_OF), max_size=3),
+    "with": st.dictionaries(WORD, st.one_of(AMOUNT, MADE_OF), max_size=3),
+})  # fmt: skip
+
+
+@given(
+    LISTED, st.sampled_from(["name", "id", "key"]), st.sampled_from(["value", "is", "expression", "default"])
+)
+def test_maps_and_lists_of_named_entries_mean_the_same(said: dict[str, Any], name: str, value: str) -> None:
+    def listed(entries: dict[str, Any]) -> list[Any]:
+        return [{name: k, value: v} for k, v in entries.items()]
+
+    def whole(let: Any, functions: Any, textures: Any, params: Any, given: Any) -> dict[str, Any]:
+        part = {
+            "params": params,
+            "build": [{"box": [[0, 0, 0], [1, 1, 3]], "of": next(iter(said["params"]), "clay")}],
+        }
+        steps = [{"box": [[0, 0, 0], [4, 4, 4]], "of": next(iter(said["textures"]), "clay")},
+                 {"place": "p", "at": [[6, 0, 0]], "with": given}]  # fmt: skip
+        return {
+            "let": let,
+            "functions": functions,
+            "textures": textures,
+            "parts": {"p": part},
+            "build": steps,
+        }
+
+    functions = {f"{f}({','.join(a)})": str(body) for f, (a, body) in said["functions"].items()}
+    maps = whole(said["let"], functions, said["textures"], said["params"], said["with"])
+    lists = whole(
+        listed(said["let"]),
+        [{name: f, "params": a, "formula": body} for f, (a, body) in said["functions"].items()],
+        [{name: t, "rules": rules} for t, rules in said["textures"].items()],
+        listed(said["params"]),
+        listed(said["with"]),
+    )
+    first, second = mend(maps)[0], mend(lists)[0]
+    assert json.dumps(first) == json.dumps(second)
+    assert (build(maps).grid.indices == build(lists).grid.indices).all()
+
+
 def test_functions_constants_and_textures_in_other_forms() -> None:
     document, _ = scene(
         functions={"g": {"args": ["a", "b"], "body": "a+b"}, "h": "(a, b) => a*b", "k": "lambda q: q*2"},

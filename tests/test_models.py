@@ -400,3 +400,25 @@ def test_money_buys_tokens_of_the_tier_or_is_refused() -> None:
     for nonsense in (float("nan"), float("inf")):
         with pytest.raises(UsageError, match="no amount of money"):
             affordable(short, model, nonsense)
+
+
+def test_a_price_that_the_table_lacks_can_be_stated() -> None:
+    environ = {"OPENROUTER_API_KEY": "k", "DASHSCOPE_API_KEY": "k", "VOXGEN_PRICE": " 1.2, 6 "}
+    assert choose("openrouter/qwen/qwen3-max", None, environ).model.prices == (Price(1.2, 6),)
+    assert choose("m", "https://example.org/v1", environ).model.prices == (Price(1.2, 6),)
+    known = choose("dashscope/qwen3-max", None, {"DASHSCOPE_API_KEY": "k"}).model
+    assert choose("dashscope/qwen3-max", None, environ).model == known, "what the table knows stays"
+
+
+@pytest.mark.parametrize("text", ["cheap", "1.2", "1,2,3", "-1,6", "nan,6", "1,0", "1,inf"])
+def test_a_price_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="VOXGEN_PRICE") as caught:
+        choose("m", "https://example.org/v1", {"VOXGEN_PRICE": text})
+    assert "1.2,6" in caught.value.hint
+
+
+def test_the_refusal_to_keep_to_a_cost_says_how_to_state_the_price() -> None:
+    model = choose("openrouter/qwen/qwen3-max", None, {"OPENROUTER_API_KEY": "k"}).model
+    with pytest.raises(UsageError, match="openrouter/qwen/qwen3-max is not known") as caught:
+        affordable([{"content": "x"}], model, 1.0)
+    assert "VOXGEN_PRICE" in caught.value.hint

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from voxgen.scene import Scene
 
 _EPILOG = (
-    "Settings: flag, then environment (VOXGEN_MODEL, VOXGEN_BASE_URL, VOXGEN_API_KEY, each provider's own "
-    "key variable), then default. Without any key or local server the built-in composer answers, offline. "
-    "Exit codes: 0 done, repairs included; 1 a bug; 2 usage; 3 model or network; 4 nothing to draw in the "
-    "reply; 5 OpenGL was asked for and does not work here; 6 files; 130 Ctrl-C."
+    "Settings: flag, then environment (VOXGEN_MODEL, VOXGEN_BASE_URL, VOXGEN_API_KEY, VOXGEN_PRICE, each "
+    "provider's own key variable), then default. Without any key or local server the built-in composer "
+    "answers, offline. Exit codes: 0 done, repairs included; 1 a bug; 2 usage; 3 model or network; 4 nothing "
+    "to draw in the reply; 5 OpenGL was asked for and does not work here; 6 files; 130 Ctrl-C."
 )
 
 

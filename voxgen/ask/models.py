@@ -228,8 +228,9 @@ def choose(name: str | None, base_url: str | None, environ: Mapping[str, str]) -
     """Choose the model to ask: flags, then VOXGEN_* variables, the first key found, a local server, builtin.
 
     `name` is a preset, an alias (qwen, claude, gpt, gemini, local …), a provider, provider/name or "builtin";
-    with a base URL it is the name as that endpoint knows it. Raises UsageError for an unknown name,
-    ModelError if its key is not set or nothing local answers.
+    with a base URL it is the name as that endpoint knows it. VOXGEN_PRICE is the price of a model that the
+    table has none of. Raises UsageError for an unknown name or no price, ModelError if its key is not set or
+    nothing local answers.
     """
     environ = {variable: value.strip() for variable, value in environ.items() if value.strip()}
     url = base_url or environ.get("VOXGEN_BASE_URL")
@@ -338,7 +339,7 @@ def affordable(
     if price is None:
         raise UsageError(
             f"the price of {model.id} is not known, so --max-cost cannot be kept",
-            "leave it out, or name another model with --model",
+            "set VOXGEN_PRICE to USD per million tokens in and out, as in 1.2,6, or leave --max-cost out",
         )
     left = int((dollars - asked * price.input / 1e6) * 1e6 / price.output)
     if 2 * left < usual:
@@ -439,7 +440,21 @@ def _with_key(model: Model, environ: Mapping[str, str], base_url: str | None = N
         hint = f"export {' or '.join(model.keys)}=…, or draw offline with --model builtin"
         raise ModelError(f"no key for {model.id}: {model.keys[0]} is not set", hint)
     said = f" with the key from {source}" if source else ""
+    if not model.prices and not model.free and environ.get("VOXGEN_PRICE"):
+        model = replace(model, prices=(_stated(environ["VOXGEN_PRICE"]),))
     return Choice(model, key, source, f"asking {model.name} at {host(model.base_url)}{said}")
+
+
+def _stated(text: str) -> Price:
+    """Read the price a person gives for a model that the table has none of: "1.2,6"."""
+    try:
+        given, written = (float(number) for number in text.split(","))
+    except ValueError:
+        given = written = -1.0
+    if not (0 <= given < math.inf and 0 < written < math.inf):
+        hint = "USD per million tokens in and out, as in 1.2,6"
+        raise UsageError(f"VOXGEN_PRICE: {text[:40]!r} is not a price", hint)
+    return Price(given, written)
 
 
 def _first_found(environ: Mapping[str, str]) -> Choice:

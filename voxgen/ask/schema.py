@@ -2,9 +2,13 @@
 
 Two profiles. "portable" is what every provider accepts: closed objects with every property required, `anyOf`,
 `enum`, no references, no bounds. "bounded" adds how many numbers a point has and how large they are, for
-engines that compile a schema into a grammar of their own. Maps with free keys have no place in either:
-palette and parts are lists of named entries, which the language reads too; `let`, `functions`, `textures` and
-the params of parts stay out. What is required costs tokens, so a step has the options that matter.
+engines that compile a schema into a grammar of their own. Maps with free keys have no place in either: what
+the language has as a map, from the palette to the params of a part, is a list of named entries, which it
+reads too. What is required costs tokens, so a step has the options that matter, and what is seldom said is a
+variant of its own.
+
+Without bounds a list of steps may be [], and a point as well. That whatever fits the schema draws something
+is due to "ground", a box whose corners are objects: the language draws it first, wherever it lies.
 """
 
 from __future__ import annotations
@@ -17,7 +21,13 @@ __all__ = ["HINT", "scene_schema"]
 Schema = dict[str, Any]
 
 # What a model is told that has to keep to the schema: the prompt teaches the maps.
-HINT = 'Write "palette" and "parts" as lists whose entries have a "name"; no "let", "functions", "textures".'
+HINT = (
+    'Write "palette", "let", "functions", "textures", "parts", "params", "with" and "key" as lists whose '
+    'entries have a "name": {"name":"r","value":5}, {"name":"f","params":["a"],"formula":"a*r"}, '
+    '{"name":"cliff","rules":[{"when":"z>9","of":"moss"},{"of":"rock"}]}, {"name":"w","of":"wall"}. '
+    "A mix is a list of names; a name given twice counts double. "
+    '"ground" is drawn before "build": a box from one corner to the other, of what all else stands on.'
+)
 
 
 def _one_of(*values: Any) -> Schema:
@@ -41,10 +51,10 @@ def _closed(**properties: Schema) -> Schema:
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 YES: Schema = {"type": "boolean"}
-NAME: Schema = {"type": "string", "pattern": "^[A-Za-z_#][A-Za-z0-9_]{0,23}$"}
+NAME: Schema = {"type": "string", "pattern": "^[A-Za-z_@#][A-Za-z0-9_]{0,31}$"}
 LEAST = 8  # steps of a scene
 AXIS = _one_of("x", "y", "z")
-SIDE = 512  # cells
+SMALL, SIDE = 16, 512  # cells a side, at least and at most
 
 
 @cache
@@ -53,23 +63,53 @@ def scene_schema(profile: str = "portable") -> Schema:
     bounded = profile == "bounded"
     steps = _steps(bounded)
     name = NAME if bounded else TEXT
-    size = _several(_whole(bounded, 16, SIDE), bounded, 3)
+    size = _several(_whole(bounded, SMALL, SIDE), bounded, 3)
     color: Schema = {"type": "string", "pattern": "^#[0-9a-f]{6}$"} if bounded else TEXT
-    repeat = _closed(repeat=_whole(bounded, 1, 64), **{"as": name}, build=_many({"anyOf": steps}))
-    build = _many({"anyOf": [*steps, repeat]}) | ({"minItems": LEAST} if bounded else {})
+    look = {"color": color, "opacity": _share(bounded, 0.1, 1), "glow": _share(bounded, 0, 3)}
+    rule = {"anyOf": [_closed(when=TEXT, of=_material(bounded)), _closed(of=_material(bounded))]}
+    inner = _some({"anyOf": steps}, bounded)
+    repeat = _closed(repeat=_whole(bounded, 1, 64), **{"as": name}, build=inner)
     return _closed(
         title=TEXT,
         plan=TEXT,
         size=size,
         light=_one_of("day", "sunset", "night", "overcast"),
-        palette=_many(_closed(name=name, color=color, opacity=NUMBER, glow=NUMBER)),
-        parts=_many(_closed(name=name, size=size, build=_many({"anyOf": steps}))),
-        build=build,
+        palette=_many(_closed(name=name, **look)),
+        let=_named(bounded),
+        functions=_many(_closed(name=name, params=_many(name), formula=TEXT)),
+        textures=_many(_closed(name=name, rules=_some(rule, bounded))),
+        parts=_many(_closed(name=name, size=size, params=_named(bounded), build=inner)),
+        ground=_closed(box=_closed(**{"from": _spot(bounded), "to": _spot(bounded)}), of=_material(bounded)),
+        build=_many({"anyOf": [*steps, repeat]}) | ({"minItems": LEAST} if bounded else {}),
     )
+
+
+def _spot(bounded: bool) -> Schema:
+    """Return the schema of a point that has three numbers without being told how many."""
+    return _closed(**dict.fromkeys("xyz", _whole(bounded, 0, SIDE)))
+
+
+def _material(bounded: bool) -> Schema:
+    """Return the schema of a name, or of several in equal shares."""
+    name = NAME if bounded else TEXT
+    return {"anyOf": [name, _several(name, bounded, 1, 8)]}
+
+
+def _named(bounded: bool) -> Schema:
+    """Return the schema of a map from names to numbers, expressions or materials, as a list."""
+    return _many(_closed(name=NAME if bounded else TEXT, value={"anyOf": [NUMBER, TEXT]}))
+
+
+def _share(bounded: bool, least: float, most: float) -> Schema:
+    return NUMBER | ({"minimum": least, "maximum": most} if bounded else {})
 
 
 def _whole(bounded: bool, least: int, most: int) -> Schema:
     return {"type": "integer"} | ({"minimum": least, "maximum": most} if bounded else {})
+
+
+def _some(item: Schema, bounded: bool) -> Schema:
+    return _many(item) | ({"minItems": 1} if bounded else {})
 
 
 def _several(item: Schema, bounded: bool, least: int, most: int | None = None) -> Schema:
@@ -81,14 +121,14 @@ def _steps(bounded: bool) -> list[Schema]:
     """Return the schema of every step but repeat, which holds others."""
     value: Schema = {"anyOf": [_whole(bounded, 0, SIDE) if bounded else NUMBER, TEXT]}  # or an expression
     name = NAME if bounded else TEXT
-    material: Schema = {"anyOf": [name, _several(name, bounded, 1, 6)]}
+    material, names = _material(bounded), _several(name, bounded, 1, 8)
     point = _several(value, bounded, 3)
     corners, points = _several(point, bounded, 2), _several(point, bounded, 1, 400)
     area = _several(_several(value, bounded, 2), bounded, 2)
     ball = {"center": point, "radius": {"anyOf": [value, point]}}
     tube = {"base": point, "radius": value, "height": value}
     thickness, number = _whole(bounded, 0, 9), _whole(bounded, 0, 99)
-    formula = {"formula": TEXT, "in": corners}
+    formula, turn = {"formula": TEXT, "in": corners}, _one_of(0, 90, 180, 270)
     return [
         _closed(box=corners, hollow=thickness, walls=YES, of=material),
         _closed(sphere=_closed(**ball), hollow=thickness, of=material),
@@ -99,11 +139,12 @@ def _steps(bounded: bool) -> list[Schema]:
         _closed(pyramid=corners, of=material),
         _closed(line=points, width=value, taper=value, curve=YES, of=material),
         _closed(voxels=points, of=material),
-        _closed(layers=_many(TEXT), at=point),
+        _closed(layers=_some(TEXT, bounded), at=point, key=_many(_closed(name=name, of=material))),
         _closed(terrain=_closed(box=corners, scale=value, seed=number, top=material), of=material),
         _closed(**formula, of=material),
         _closed(**formula, only=material, of=material),
-        _closed(place=name, at=points, turn=_one_of(0, 90, 180, 270)),
-        _closed(scatter=_many(name), on=_many(name), area=area, count=value, gap=value, seed=number),
+        _closed(place=name, at=points, turn=turn),
+        _closed(place=name, at=points, turn=turn, **{"with": _named(bounded)}),
+        _closed(scatter=names, on=names, area=area, count=value, gap=value, seed=number),
         _closed(mirror=_one_of("x", "y")),
     ]

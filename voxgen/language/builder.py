@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -56,10 +56,11 @@ def build(
     grid = builder.run()
     found = [*repairs, *builder.repairs]
     if not grid.any():
-        lost = next((str(r) for r in found if r.level == "loss"), "the steps draw no cell")
+        losses = sorted((r for r in found if r.level == "loss"), key=lambda r: "build" not in r.path)
+        lost = next(map(str, losses), "the steps draw no cell")
         raise ReplyError("the scene is empty", f"first loss: {lost}")
     voxels = VoxelGrid(grid, tuple(builder.paints.materials))
-    found += [*documents.oddities(mended), *documents.remarks(voxels)]
+    found += [*(documents.oddities(mended) if builder.sized else ()), *documents.remarks(voxels)]
     return Scene(
         title=str(mended.get("title") or "Untitled"),
         grid=voxels,
@@ -110,6 +111,7 @@ class _Builder:
         self.repairs: list[Repair] = []
         self.said: set[tuple[str, str]] = set()  # what was noted, where
         self.path = "$"
+        self.sized = True  # the grid is as large as the document says, if it does
         self.slot = "of"  # the key of the step whose materials are looked up
         self.steps_left = limits.steps
         self.deadline = time.monotonic() + limits.total_seconds
@@ -137,13 +139,28 @@ class _Builder:
     def run(self) -> Indices:
         size = self._size()
         self.path = "$"
-        steps = self.document.get("build") or []
-        canvas = Canvas(size) if size else self._measured(lambda c: self.steps(c, steps, self.scope))
+        grid = self._drawn(Canvas(size)).grid if size else None
+        if grid is not None and grid.any():
+            return grid
+        for canvas in self._measured(lambda c: self.steps(c, self.document.get("build") or [], self.scope)):
+            around = self._drawn(canvas).cropped()[0]
+            if around.any():
+                break
+        if grid is None or not around.any():
+            return around if grid is None else grid
+        self.sized = False
+        problem = f"everything lies outside of {'×'.join(map(str, grid.shape))}"
+        self.note(problem, "used the bounding box of what is built", path="$.size")
+        return around
+
+    def _drawn(self, canvas: Canvas) -> Canvas:
+        """Draw the steps of the document, as far as its limits allow."""
         try:
-            self.steps(canvas, steps, self.scope)
+            self.steps(canvas, self.document.get("build") or [], self.scope)
         except _LimitError as stop:
             self.note(str(stop), "kept what was built until then", "loss")
-        return canvas.grid if size else canvas.cropped()[0]
+        self.path, self.steps_left = "$", self.limits.steps
+        return canvas
 
     def note(self, problem: str, fix: str, level: Level = "warn", path: str | None = None) -> None:
         """Add a repair, once; measuring and drawing may both run into it."""
@@ -204,19 +221,15 @@ class _Builder:
             self.note(f"{wanted} is beyond the limits", f"built {got} of it", "loss")
         return sides[0], sides[1], sides[2]
 
-    def _measured(self, draw: Callable[[Canvas], None]) -> Canvas:
-        """Return an empty canvas just large enough for what `draw` draws."""
+    def _measured(self, draw: Callable[[Canvas], None]) -> Iterator[Canvas]:
+        """Yield an empty canvas just large enough for what `draw` draws, and perhaps another to try."""
         ruler = Ruler()
         left, path = self.steps_left, self.path
         with suppress(_LimitError):
             draw(ruler)
         self.steps_left, self.path = left, path
-        bounds = ruler.bounds()
-        if bounds is None:
-            return Canvas((1, 1, 1))
-        low = np.maximum(bounds[0], -self.limits.side)
-        x, y, z = (int(v) for v in np.maximum(bounds[1] - low + 1, 1))
-        return Canvas(self._bounded([x, y, z]), (int(low[0]), int(low[1]), int(low[2])))
+        for low, high in ruler.bounds(self.limits.side):
+            yield Canvas(self._bounded((high - low + 1).tolist()), tuple(low.tolist()))
 
     # ----------------------------------------------------------------- steps
 
@@ -545,7 +558,7 @@ class _Builder:
             canvas = Canvas(self._bounded(size))
             self.steps(canvas, steps, scope)
             return canvas.grid, np.zeros(3, np.int64)
-        canvas = self._measured(lambda c: self.steps(c, steps, scope))
+        canvas = next(self._measured(lambda c: self.steps(c, steps, scope)))
         self.steps(canvas, steps, scope)
         grid, corner = canvas.cropped()
         before = np.maximum(corner, 0)  # the part's own box starts at 0, or below if it draws there

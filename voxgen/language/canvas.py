@@ -26,6 +26,7 @@ Cell = NDArray[np.int64]  # (3,)
 
 _SLAB_CELLS = 1 << 18  # evaluated at a time: small temporaries stay in the cache
 _SLAB_WORK = 1 << 27  # cells × operations at a time, so that the clock is looked at often enough
+_STARTS = 64  # shapes that a scene beyond the limits may start with
 _SPARSE = 8  # below one cell in so many, materials are chosen for the cells alone
 
 
@@ -163,11 +164,25 @@ class Ruler(Canvas):
         """Note the corners of a part."""
         self._note(at, at + np.array(part.shape) - 1)
 
-    def bounds(self) -> tuple[Cell, Cell] | None:
-        """Return the low and high corner of everything, None if nothing was drawn."""
+    def bounds(self, side: int) -> Iterator[tuple[Cell, Cell]]:
+        """Yield the low and high corner of everything, of one cell if nothing was drawn.
+
+        Where that is longer than `side` cells it starts with one of the first shapes: where, on each such
+        axis, the most of them begin within reach. The next best starts with the very first.
+        """
         if not self.lows:
-            return None
-        return np.min(self.lows, axis=0), np.max(self.highs, axis=0) + np.array([0, 0, self.headroom])
+            self._note(self.low, self.high)
+        lows, high = np.array(self.lows), np.max(self.highs, axis=0) + np.array([0, 0, self.headroom])
+        low = lows.min(axis=0)
+        long = high - low >= side
+        if not long.any():
+            yield low, high
+            return
+        some = lows[:: 1 + len(lows) // _STARTS**2]
+        ahead = some[None] - lows[:_STARTS, None]
+        within = ((ahead >= 0) & (ahead < side) | ~long).all(axis=2)
+        for start in (within.sum(axis=1).argmax(), 0):
+            yield np.where(long, lows[start], low), high
 
     def _note(self, low: Cell, high: Cell) -> None:
         self.lows.append(low)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from voxgen.language.blocks import is_air
 from voxgen.language.mending.coloring import mend_palette
+from voxgen.language.mending.entries import NAMES, VALUES, by_name, value_of
 from voxgen.language.mending.lighting import mend_light, mend_view, read_light, read_view
 from voxgen.language.mending.placing import oddities, settle, upright_axis
 from voxgen.language.mending.steps import mend_steps
@@ -15,6 +17,7 @@ from voxgen.language.mending.unwrapping import KNOWN, holds_steps, named, unwrap
 from voxgen.language.mending.values import (
     Names,
     Notes,
+    first_material,
     is_material,
     is_number,
     literal,
@@ -23,7 +26,7 @@ from voxgen.language.mending.values import (
     number,
     show,
 )
-from voxgen.language.mending.words import COMMON, STEPS, table
+from voxgen.language.mending.words import COMMON, STEPS, looks_like_step, table
 from voxgen.language.palette import fold, guess_material, read_color, read_material
 from voxgen.language.remarks import remarks
 from voxgen.scene import Level, Repair
@@ -42,6 +45,8 @@ __all__ = [
 ]
 
 _VERSION = 1
+_GROUNDS = {"ground", "base", "floor", "foundation"}
+MAX_SHOWN = 20  # entries of a list that are told one by one
 
 
 def mend(document: Any) -> tuple[dict[str, Any], list[Repair]]:
@@ -84,7 +89,7 @@ def _names(fields: Mapping[str, Any], notes: Notes) -> Names:
     palette, places, air = mend_palette(fields.get("palette"), fields.get("build"), notes)
     parts = fields.get("parts")
     if isinstance(parts, (list, tuple)):
-        parts = _by_name(parts)
+        parts = _named_parts(parts)
     known = dict.fromkeys(map(str, parts)) if isinstance(parts, Mapping) else {}
     return Names(notes, palette, known, places, air, up=upright_axis(fields))
 
@@ -92,7 +97,8 @@ def _names(fields: Mapping[str, Any], notes: Notes) -> Names:
 def _set_build(mended: dict[str, Any], names: Names) -> None:
     """Mend the steps, wherever the document keeps them, into its "build"."""
     given = mended.get("build")
-    steps = [] if given is None else mend_steps(given, "$.build", names)
+    steps = _ground(mended, names)
+    steps += [] if given is None else mend_steps(given, "$.build", names)
     steps += _lone_step(mended, names) if not steps else []
     for key in [k for k, v in mended.items() if k not in KNOWN and holds_steps(v)]:
         names.notes.add(f"$.{key}", "holds steps, but is no part of the language", "built them as well")
@@ -100,6 +106,26 @@ def _set_build(mended: dict[str, Any], names: Names) -> None:
     if given is None and not steps:
         names.notes.add("$.build", "is missing", "there is nothing to draw", "loss")
     mended["build"] = given if _is_same(given, steps) else steps
+
+
+def _ground(mended: dict[str, Any], names: Names) -> list[dict[str, Any]]:
+    """Take what a document says beside "build" that the scene stands on: drawn first, and never of air."""
+    key = next((k for k, v in mended.items() if fold(k) in _GROUNDS and _is_step(v)), None)
+    if key is None:
+        return []
+    names.notes.add(f"$.{key}", "holds steps, but is no part of the language", "drew them first", "info")
+    steps = mend_steps(mended.pop(key), f"$.{key}", names)
+    return [{**step, "of": first_material(names)} if _is_hollow(step) else step for step in steps]
+
+
+def _is_step(value: Any) -> bool:
+    return looks_like_step(value) if isinstance(value, Mapping) else holds_steps(value)
+
+
+def _is_hollow(step: Mapping[str, Any]) -> bool:
+    """Say whether a step fills its shape with nothing."""
+    of = step.get("of", 0)
+    return all(map(is_air, of)) if isinstance(of, (list, Mapping)) else is_air(of)
 
 
 def _lone_step(mended: dict[str, Any], names: Names) -> list[dict[str, Any]]:
@@ -129,7 +155,7 @@ _PART_WORDS = table("""
 def _parts(value: Any, names: Names) -> Any:
     if isinstance(value, (list, tuple)):
         names.notes.add("$.parts", "is a list", "took each part's own name", "info")
-        value = _by_name(value)
+        value = _named_parts(value)
     if not isinstance(value, Mapping):
         return nonsense("$.parts", value, names)
     parts = {}
@@ -140,15 +166,17 @@ def _parts(value: Any, names: Names) -> Any:
     return parts
 
 
-def _by_name(values: Any) -> dict[str, Any]:
-    """Turn [{"name": "oak", …}, …] into {"oak": {…}}."""
-    named = {}
-    for i, value in enumerate(values):
-        if isinstance(value, Mapping):
-            key = next((k for k in value if fold(str(k)) in ("name", "id", "key", "part")), None)
-            name = str(value[key]) if key is not None else f"part{i}"
-            named[name] = {k: v for k, v in value.items() if k != key}
+def _named_parts(parts: Collection[Any]) -> dict[str, Any]:
+    """Turn [{"name": "oak", …}, …] into {"oak": {…}}; a part without a name is called by its place."""
+    named: dict[str, Any] = {}
+    for i, part in enumerate(parts):
+        whole = isinstance(part, Mapping) and any(_is_of_part(str(k)) for k in part)
+        named |= by_name([{"name": f"part{i}", **part} if whole else part], (*NAMES, "part"))[0]
     return named
+
+
+def _is_of_part(key: str) -> bool:
+    return key in STEPS or fold(key) in _PART_WORDS
 
 
 def _part(part: Any, path: str, names: Names) -> Any:
@@ -198,18 +226,30 @@ def _lone(
 
 def _params(value: Any, names: Names, path: str) -> Any:
     if isinstance(value, (list, tuple)):
-        names.notes.add(f"{path}.params", "have no defaults", "took 1 for each", "warn")
-        return {str(v): 1 for v in value if isinstance(v, str)}
+        value = _defaults(value, f"{path}.params", names)
     if not isinstance(value, Mapping):
         return nonsense(f"{path}.params", value, names)
-    good = {str(k): v for k, v in value.items() if is_number(v) or is_material(v)}
-    for key, v in value.items():
+    told = {k: v["default"] if isinstance(v, Mapping) and "default" in v else v for k, v in value.items()}
+    good = {str(k): v for k, v in told.items() if is_number(v) or is_material(v)}
+    for key, v in told.items():
         if str(key) not in good:
             try:
                 good[str(key)] = material(v, names)
             except ValueError as error:
                 names.notes.add(f"{path}.params.{key}", str(error), "left it out")
     return good
+
+
+def _defaults(params: Collection[Any], path: str, names: Names) -> dict[str, Any]:
+    """Read a list of params: {"name", "value"}, or only a name, which is 1 unless it is told otherwise."""
+    found, bare = by_name(params)
+    found = {name: value_of(entry) for name, entry in found.items()}
+    without = {name: 1 for name in bare if isinstance(name, str)}
+    if without or len(bare) > len(without):
+        names.notes.add(path, "have no defaults", "took 1 for each", "warn")
+    elif found:
+        names.notes.add(path, "are a list", "took each entry's own name", "info")
+    return {**without, **found}
 
 
 # --------------------------------------------------------------------------- the smaller keys
@@ -281,9 +321,21 @@ def _sides(value: Any) -> list[Any] | None:
     return None
 
 
+def _listed(value: Any, key: str, names: Names, words: Collection[str] = NAMES) -> Any:
+    """Turn a list of named entries into a map; anything else comes back as it is."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    found, nameless = by_name(value, words)
+    if found:
+        names.notes.add(f"$.{key}", "is a list", "took each entry's own name", "info")
+    for entry in nameless[:MAX_SHOWN]:
+        names.notes.add(f"$.{key}", f"{show(entry)} has no name", "left it out", "loss")
+    return found
+
+
 def _let(value: Any, names: Names) -> Any:
-    if isinstance(value, (list, tuple)) and all(isinstance(v, Mapping) for v in value):
-        value = {k: v for item in value for k, v in item.items()}
+    if isinstance(value, (list, tuple)):
+        value = {k: value_of(v) for k, v in _listed(value, "let", names).items()}
     if not isinstance(value, Mapping):
         return nonsense("$.let", value, names)
     good = {str(k): number(v) for k, v in value.items()}
@@ -295,6 +347,7 @@ def _let(value: Any, names: Names) -> Any:
 
 def _functions(value: Any, names: Names) -> Any:
     """Return "name(a,b)" → expression, also from {"name": {"args": […], "body": …}} and from "(a,b) => …"."""
+    value = _listed(value, "functions", names, ("name", "signature", "function", "id", "key"))
     if not isinstance(value, Mapping):
         return nonsense("$.functions", value, names)
     good: dict[str, str] = {}
@@ -314,18 +367,24 @@ def _functions(value: Any, names: Names) -> Any:
     return good
 
 
+_ARGUMENTS = ("args", "params", "arguments", "parameters", "variables", "inputs")
+_BODIES = (*("body", "expr", "expression", "return", "returns", "formula", "definition"), *VALUES)
+
+
+def _parameters(arguments: Any) -> str:
+    """Return "a,b" from ["a", "b"], "a, b" or [{"name": "a"}, …]."""
+    if not isinstance(arguments, (list, tuple)):
+        return str(arguments or "").strip("() ")
+    return ",".join(str(value_of(a, NAMES)) for a in arguments)
+
+
 def _function(signature: str, body: Any) -> tuple[str, str] | None:
     if isinstance(body, Mapping):
         folded = {fold(str(k)): v for k, v in body.items()}
-        arguments: Any = next(
-            (folded[k] for k in ("args", "params", "arguments", "parameters") if k in folded), []
-        )
-        inner = next(
-            (folded[k] for k in ("body", "expr", "expression", "return", "formula", "value") if k in folded),
-            None,
-        )
-        listed = ",".join(map(str, arguments)) if isinstance(arguments, list) else str(arguments)
-        signature, body = f"{signature.split('(')[0]}({listed})", inner
+        arguments = next((folded[k] for k in _ARGUMENTS if k in folded), None)
+        if arguments or "(" not in signature:
+            signature = f"{signature.split('(')[0]}({_parameters(arguments)})"
+        body = next((folded[k] for k in _BODIES if k in folded), None)
     if isinstance(body, (int, float)) and not isinstance(body, bool) and is_number(body):
         body = str(body)
     if not isinstance(body, str) or not body.strip():
@@ -338,6 +397,7 @@ def _function(signature: str, body: Any) -> tuple[str, str] | None:
 
 
 def _textures(value: Any, names: Names) -> Any:
+    value = _listed(value, "textures", names, ("name", "id", "key", "texture"))
     if not isinstance(value, Mapping):
         return nonsense("$.textures", value, names)
     good = {}
@@ -348,8 +408,13 @@ def _textures(value: Any, names: Names) -> Any:
     return good
 
 
+_RULES = {"rules", "layers", "cases", "conditions", "value", "values"}
+
+
 def _rules(value: Any, path: str, names: Names) -> list[dict[str, Any]]:
     """Return the rules of a texture; a bare material is a rule without condition."""
+    if isinstance(value, Mapping):
+        value = next((v for k, v in value.items() if fold(str(k)) in _RULES and isinstance(v, list)), value)
     given = value if isinstance(value, list) else [value]
     rules: list[dict[str, Any]] = []
     for i, rule in enumerate(given):
@@ -380,7 +445,7 @@ def _rule(rule: Any, path: str, names: Names) -> dict[str, Any] | None:
         names.notes.add(path, str(error), "left the rule out", "loss")
         return None
     names.notes.add(path, f"{show(rule)} is not how a rule is written", "read what it means", "info")
-    return {"when": when, "of": found} if is_number(when) else {"of": found}
+    return {"when": when, "of": found} if is_number(when) or isinstance(when, bool) else {"of": found}
 
 
 _MENDERS: Mapping[str, Callable[[Any, Names], Any]] = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from voxgen.language.mending.corners import Lost, corners_of
+from voxgen.language.mending.entries import by_name, value_of
 from voxgen.language.mending.values import (
     Names,
     is_material,
@@ -110,6 +111,9 @@ def _turn(value: Any) -> Any:
 
 
 def _arguments(value: Any, names: Names) -> dict[str, Any] | None:
+    """Return what a placed part is handed: name → number or material, also from a list of named entries."""
+    if isinstance(value, (list, tuple)):
+        value = {k: value_of(v) for k, v in by_name(value)[0].items()}
     if not isinstance(value, Mapping):
         return None
     found: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from voxgen.language.mending.shaping import SHAPES, Place, part_like
 from voxgen.language.mending.turning import with_points
 from voxgen.language.mending.values import (
     Names,
+    first_material,
     is_channels,
     is_material,
     is_number,
@@ -330,7 +331,7 @@ def _add_missing(common: Step, path: str, names: Names, of: Any) -> None:
         common["of"] = of
         names.notes.add(path, 'has no "of"', f"used {show(of)} of the group around it", "info")
         return
-    common["of"] = next((n for n in names.palette if n != "air"), "#b0b0b0")
+    common["of"] = first_material(names)
     names.notes.add(path, 'has no "of"', f"used {show(common['of'])}")
 
 

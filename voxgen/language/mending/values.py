@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from voxgen.language.blocks import is_air
 from voxgen.language.palette import MANY, fold, hex_of, read_color
 from voxgen.scene import Level, Repair
 
@@ -309,6 +310,11 @@ def _material(value: Any, names: Names, depth: int) -> Any:
     if isinstance(value, Mapping):
         return _object(value, names, depth)
     return value if is_material(value) else _nothing(value)
+
+
+def first_material(names: Names) -> str:
+    """Return what fills a step that says nothing of it: the first of the palette, else a grey."""
+    return next((name for name in names.palette if not is_air(name)), "#b0b0b0")
 
 
 def _nothing(value: Any) -> Any:
