@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
@@ -903,6 +903,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
+@example({"build": [], "textures": {"bark": {"of": "red", "when": False}}})
 @given(JSON | DOCUMENTS)
 @settings(deadline=None, max_examples=200)
 def test_any_value_gives_a_document_that_needs_no_more_mending_or_a_reply_error(value: Any) -> None:

@@ -436,6 +436,7 @@ def _is_rule(rule: Any) -> bool:
 def _rule(rule: Any, path: str, names: Names) -> dict[str, Any] | None:
     folded = {fold(str(k)): v for k, v in rule.items()} if isinstance(rule, Mapping) else {}
     when = next((folded[k] for k in ("when", "if", "condition", "where") if k in folded), None)
+    when = int(when) if isinstance(when, bool) else when
     of = next(
         (folded[k] for k in ("of", "material", "color", "colour", "mat", "use", "then") if k in folded), rule
     )
@@ -445,7 +446,7 @@ def _rule(rule: Any, path: str, names: Names) -> dict[str, Any] | None:
         names.notes.add(path, str(error), "left the rule out", "loss")
         return None
     names.notes.add(path, f"{show(rule)} is not how a rule is written", "read what it means", "info")
-    return {"when": when, "of": found} if is_number(when) or isinstance(when, bool) else {"of": found}
+    return {"when": when, "of": found} if is_number(when) else {"of": found}
 
 
 _MENDERS: Mapping[str, Callable[[Any, Names], Any]] = {
