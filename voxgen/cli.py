@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from voxgen import __version__
+from voxgen import __version__, drawing, terminal
+from voxgen.drawing import Look
 from voxgen.errors import FileError, ReplyError, UsageError, VoxgenError
+from voxgen.terminal import printable, speaker
 
 if TYPE_CHECKING:
     from voxgen.language.limits import Limits
@@ -143,7 +145,6 @@ ModelName = Annotated[
 ]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Any OpenAI-compatible endpoint.")]
 GridSize = Annotated[str | None, typer.Option("--size", help="small, medium, large or cells as 128x128x96.")]
-Look = dict[str, Any]  # how a picture is drawn: view, light, quality, style, background, renderer
 LimitList = Annotated[
     list[str] | None,
     typer.Option(
@@ -199,16 +200,16 @@ def make(
 
     if ctx.meta.get(_UNNAMED):
         _ask_about_slip(prompt, [command for command in _COMMANDS if command != "make"])
-    say = _speaker(quiet)
+    say = speaker(quiet)
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
-        _check_look(look, pixels, views)  # before a model is paid
-        look["renderer"] = _choose(renderer, say)
-    with _progress(quiet, watch) as (on_text, on_reasoning):
+        drawing.check_look(look, pixels, views)  # before a model is paid
+        look["renderer"] = drawing.choose(renderer, say)
+    with terminal.progress(quiet, watch) as (on_text, on_reasoning):
         scene = maker.make(
-            _stdin_text() if prompt == "-" else _printable(prompt),
+            _stdin_text() if prompt == "-" else printable(prompt),
             model=model,
             base_url=base_url,
             size=size,
@@ -222,7 +223,7 @@ def make(
             tell=say,
             on_text=on_text,
             on_reasoning=on_reasoning,
-            debug=_speaker(False) if debug else None,
+            debug=speaker(False) if debug else None,
         )
     drawn = None if no_picture else (pixels, look, views, not no_preview)
     _present(scene, scene.origin, drawn, output, strict, as_json, quiet)
@@ -262,21 +263,21 @@ def edit(
     from voxgen.ask import prompts
 
     if print_only:
-        messages = maker.edit_prompt(_load(source, limit), _printable(prompt))
+        messages = maker.edit_prompt(_load(source, limit), printable(prompt))
         typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
         return
-    say = _speaker(quiet)
+    say = speaker(quiet)
     look: Look = {"view": view, "light": light, "quality": quality, "style": style, "background": background}
     pixels = _pixels(picture)
     _check_output(output, as_json)
     if not no_picture:
-        _check_look(look, pixels, None)
-        look["renderer"] = _choose(renderer, say)
+        drawing.check_look(look, pixels, None)
+        look["renderer"] = drawing.choose(renderer, say)
     named = output is not None and str(output) != "-"
-    with _progress(quiet, built=False) as (on_text, on_reasoning):
+    with terminal.progress(quiet, built=False) as (on_text, on_reasoning):
         scene = maker.edit(
             _load(source, limit) if str(source) == "-" else source,
-            _printable(prompt),
+            printable(prompt),
             model=model,
             base_url=base_url,
             max_cost=max_cost,
@@ -286,7 +287,7 @@ def edit(
             tell=say,
             on_text=on_text,
             on_reasoning=on_reasoning,
-            debug=_speaker(False) if debug else None,
+            debug=speaker(False) if debug else None,
         )
     drawn = None if no_picture else (pixels, look, None, not no_preview)
     _present(scene, scene.origin["edits"][-1], drawn, output, strict, as_json, quiet)
@@ -306,7 +307,7 @@ def undo(
     from voxgen import maker
 
     path, written = maker.undo(source, _limits(limit))
-    _speaker(quiet)(f"{path}: {'made again' if written else 'still there'}")
+    speaker(quiet)(f"{path}: {'made again' if written else 'still there'}")
     typer.echo(json.dumps({"scene": str(path), "written": written}) if as_json else path)
 
 
@@ -363,7 +364,7 @@ def render(
     debug: Debug = False,
 ) -> None:
     """Draw saved scenes, raw replies or foreign builds, however broken, standing still or moving."""
-    say = _speaker(quiet)
+    say = speaker(quiet)
     kinds = {"spin": spin, "buildup": buildup, "daylight": daylight}
     moving = {kind: path for kind, path in kinds.items() if path is not None}
     size = size or ("640x480" if moving else "1280x960")
@@ -372,14 +373,14 @@ def render(
     pixels = _pixels(size)
     if moving:
         lone = {"--show": show, "-o": output is not None, "--views": views is not None}
-        _check_moving(moving, sources, [name for name, given in lone.items() if given], light)
-        _check_film(moving, pixels, frames, fps)
+        drawing.check_moving(moving, sources, [name for name, given in lone.items() if given], light)
+        drawing.check_film(moving, pixels, frames, fps)
     elif frames is not None:
         raise UsageError("--frames without anything that moves", "add --spin, --buildup or --daylight")
     if as_json and str(output) == "-":
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
-    _check_look(look, pixels, views)
-    look["renderer"] = _choose("gl" if show else renderer, say)
+    drawing.check_look(look, pixels, views)
+    look["renderer"] = drawing.choose("gl" if show else renderer, say)
     if output is not None and len(sources) > 1 and not output.is_dir():
         raise UsageError("one output for several pictures", "name a folder that exists with -o")
 
@@ -387,20 +388,20 @@ def render(
         scene = _load(source, limit)
         _tell_repairs(scene, str(source), say)
         if show:
-            _show(scene, look, quiet)
+            drawing.show(scene, look, quiet)
             return _repaired(scene)
         if moving:
             for kind, path in moving.items():
-                _film(scene, kind, path, pixels, look, frames, fps, quiet)
+                drawing.film(scene, kind, path, pixels, look, frames, fps, quiet)
             _report({**_about(scene, None, source), "moving": moving}, False, as_json)
             return _repaired(scene)
         target = _target(output, source, ".png")
         alone = len(sources) == 1
-        _draw(scene, target, pixels, look, views, alone and not no_preview, quiet or not alone)
+        drawing.draw(scene, target, pixels, look, views, alone and not no_preview, quiet or not alone)
         _report(_about(scene, target, source), str(target) == "-", as_json)
         return _repaired(scene)
 
-    with _bar(sources, "render", quiet) as bar:
+    with terminal.bar(sources, "render", quiet) as bar:
         _strictly(strict, _each(bar, draw))
 
 
@@ -419,7 +420,7 @@ def view(
     from voxgen import files
     from voxgen.files import html
 
-    say = _speaker(quiet)
+    say = speaker(quiet)
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
     page, target = html.write(scene), _target(output, source, ".html")
@@ -475,7 +476,7 @@ def prompt(
     """Print exactly what would be sent, to paste into any chat; voxgen render - takes the answer."""
     from voxgen.ask import prompts
 
-    text = _stdin_text() if subject == "-" else _printable(subject)
+    text = _stdin_text() if subject == "-" else printable(subject)
     messages = prompts.scene_messages(text, size, seed, stock)
     typer.echo(json.dumps(messages, ensure_ascii=False) if as_json else prompts.text(messages))
 
@@ -520,9 +521,9 @@ def export(
     given |= {"manifold": True} if manifold else {}
     given |= {"quantize": False} if no_quantize else {}
     files.check_options(given, targets)
-    say = _speaker(quiet)
+    say = speaker(quiet)
     pictures = any(target.suffix.lower() == ".png" for target in targets)
-    chosen = _choose(renderer, say) if pictures else renderer
+    chosen = drawing.choose(renderer, say) if pictures else renderer
     scene = _load(source, limit)
     _tell_repairs(scene, str(source), say)
     for target in targets:
@@ -531,10 +532,10 @@ def export(
             continue
         ending = target.suffix.lower()
         if ending == ".png":
-            _draw(scene, target, (1280, 960), {"renderer": chosen}, None, False, quiet)
+            drawing.draw(scene, target, (1280, 960), {"renderer": chosen}, None, False, quiet)
         else:
             own = {name: value for name, value in given.items() if files.OPTIONS[name][0] == ending}
-            with _busy(f"writing {target}", quiet):
+            with terminal.busy(f"writing {target}", quiet):
                 files.save(scene, target, tell=_teller(say, target), **own)
         typer.echo(target)
 
@@ -579,13 +580,13 @@ def gallery(
     """Make every picture and page of a gallery and its indexes again, or check them."""
     from voxgen import gallery as galleries
 
-    _choose("gl", _speaker(quiet))  # its pictures are OpenGL's
+    drawing.choose("gl", speaker(quiet))  # its pictures are OpenGL's
     names = galleries.scenes(folder)
     if spin:
         _turn_gallery(folder, names, spin, check_only, quiet)
         return
     differing = []
-    with _bar(names, "gallery", quiet) as bar:
+    with terminal.bar(names, "gallery", quiet) as bar:
         for name in bar:
             if not galleries.redraw(folder, name, check_only):
                 differing.append(name)
@@ -607,7 +608,7 @@ def _turn_gallery(folder: Path, names: list[str], wanted: list[str], check_only:
         problem = f"{folder} has no scene {', '.join(unknown)}" if unknown else "--check and --spin at once"
         raise UsageError(problem, "name folders of the gallery, or all")
     for name in names if "all" in wanted else dict.fromkeys(wanted):
-        with _counted(galleries.SPIN_FRAMES, name, quiet) as count:
+        with terminal.counted(galleries.SPIN_FRAMES, name, quiet) as count:
             typer.echo(galleries.spin(folder, name, count))
     galleries.write_index(folder, names)
 
@@ -713,113 +714,6 @@ def _check_output(output: Path | None, as_json: bool) -> None:
         raise UsageError("the picture and the JSON both want stdout", "leave out -o - or --json")
 
 
-def _choose(renderer: str, say: Callable[[str], None]) -> str:
-    """Return what will draw, gl or soft; say in one line where it could be better."""
-    from voxgen.picture import renderer as renderers
-
-    chosen, missing = renderers.choose(renderer)
-    if missing:
-        say(f"drawing without OpenGL, slower and a little plainer: {missing}")
-    return chosen
-
-
-def _check_look(look: Look, size: tuple[int, int], views: int | None) -> None:
-    """Refuse a mistyped view, light, quality, style, background or size before anything is paid or drawn."""
-    from voxgen.picture import renderer, sheet
-    from voxgen.scene import View
-
-    renderer.check_look(**look)
-    if views is None:
-        renderer.check_size(size)
-        return
-    if look["view"] is not None:
-        raise UsageError("--view and --views at once", "a sheet begins with the scene's own view")
-    sheet.views(views, View())
-    renderer.check_sheet(views, size)
-
-
-def _draw(
-    scene: Scene,
-    target: Path,
-    size: tuple[int, int],
-    look: Look,
-    views: int | None,
-    preview: bool,
-    quiet: bool,
-) -> None:
-    from voxgen import files
-    from voxgen.files import png
-    from voxgen.picture import renderer
-
-    with _busy(f"drawing {_printable(scene.title)[:60]}", quiet):
-        if views is None:
-            image = renderer.draw(scene, size=size, tell=_speaker(quiet), **look)
-        else:
-            same = {name: value for name, value in look.items() if name != "view"}
-            image = renderer.draw_sheet(scene, views, size=size, tell=_speaker(quiet), **same)
-    data = png.encode(image, scene)
-    if str(target) == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        files.write_bytes(target, data)
-    if preview and not quiet and sys.stdout.isatty():
-        from voxgen import preview as previews
-
-        previews.show(image, sys.stderr)
-
-
-def _check_moving(moving: dict[str, Path], sources: list[Path], others: list[str], light: str | None) -> None:
-    """Refuse what does not go together with moving pictures."""
-    for name in others:
-        raise UsageError(f"{name} and --{next(iter(moving))} at once", "run voxgen twice")
-    if light is not None and "daylight" in moving:
-        raise UsageError("--light and --daylight at once", "a day has lights of its own")
-    if len(sources) > 1:
-        raise UsageError("one moving picture for several scenes", "run voxgen once for each")
-    if len(set(moving.values())) < len(moving):
-        raise UsageError("two moving pictures in one file", "give each a name of its own")
-
-
-def _check_film(moving: dict[str, Path], size: tuple[int, int], frames: int | None, fps: float) -> None:
-    """Refuse moving pictures that cannot be drawn or written, before anything is read."""
-    from voxgen.files import motion
-    from voxgen.picture import animation
-
-    for kind, path in moving.items():
-        animation.check(kind, animation.FRAMES if frames is None else frames, size)
-        motion.check(path, fps)
-
-
-def _film(
-    scene: Scene,
-    kind: str,
-    path: Path,
-    size: tuple[int, int],
-    look: Look,
-    frames: int | None,
-    fps: float,
-    quiet: bool,
-) -> None:
-    from voxgen import film
-    from voxgen.files import motion
-    from voxgen.picture import animation
-
-    count = animation.FRAMES if frames is None else frames
-    pictures = film.animate(scene, kind, frames=count, size=size, tell=_speaker(quiet), **look)
-    with _counted(count, kind, quiet) as counted:
-        motion.write(path, counted(pictures), count, fps)
-
-
-def _show(scene: Scene, look: Look, quiet: bool) -> None:
-    from voxgen.picture import window
-
-    window.check_display()
-    with _busy(f"lighting {_printable(scene.title)[:60]}", quiet):
-        plotter = window.set_up(scene, light=look["light"], view=look["view"], quality=look["quality"])
-    plotter.show()
-
-
 def _present(
     scene: Scene,
     paid: dict[str, Any],
@@ -833,12 +727,12 @@ def _present(
 
     drawn: pixels, look and number of views of its picture, and whether the terminal shows it too.
     """
-    say = _speaker(quiet)
+    say = speaker(quiet)
     with _billed(paid, say):
         _tell_repairs(scene, scene.title, say)
         target = None if drawn is None else _beside(scene, output)
         if drawn is not None and target is not None:
-            _draw(scene, target, *drawn, quiet)
+            drawing.draw(scene, target, *drawn, quiet)
         _report(_about(scene, target), str(target) == "-", as_json)
     _strictly(strict, _repaired(scene))
 
@@ -882,7 +776,7 @@ def _about(scene: Scene, picture: Path | None, source: Path | None = None) -> di
 
 def _report(done: dict[str, Any], silent: bool, as_json: bool) -> None:
     """Print a result on stdout: one line of JSON, or the paths that were written."""
-    _clear_line()
+    terminal.clear_line()
     if as_json:
         typer.echo(json.dumps(done, ensure_ascii=False, default=str))
     elif not silent:
@@ -916,49 +810,16 @@ def _each(sources: Iterable[Path], do: Callable[[Path], int]) -> int:
         try:
             total += do(source)
         except VoxgenError as error:
-            _failed(_line(error), error.exit_code)
+            terminal.failed(terminal.told(error), error.exit_code)
             first = first or error
     if first is not None:
         raise typer.Exit(first.exit_code)
     return total
 
 
-def _bar(items: Sequence[Any], label: str, quiet: bool) -> Any:
-    """Show on a terminal how many of several pictures are drawn: a context that gives the items."""
-    hidden = quiet or len(items) == 1 or not sys.stderr.isatty()
-    return typer.progressbar(items, label=label, file=sys.stderr, hidden=hidden, item_show_func=_shown)
-
-
-@contextmanager
-def _counted(length: int, label: str, quiet: bool) -> Iterator[Callable[[Iterable[Any]], Iterator[Any]]]:
-    """Show on a terminal how many of `length` frames are drawn: a context that gives a way to count them."""
-    hidden = quiet or not sys.stderr.isatty()
-    with typer.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
-
-        def counted(items: Iterable[Any]) -> Iterator[Any]:
-            for item in items:
-                yield item
-                bar.update(1)
-
-        yield counted
-
-
-def _shown(item: Any) -> str | None:
-    return None if item is None else str(item)
-
-
-def _line(error: VoxgenError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
-
-
 def _strictly(strict: bool, count: int) -> None:
     if strict and count:
         raise ReplyError(f"{count} repair{'s' if count != 1 else ''} and --strict", "voxgen check lists them")
-
-
-def _printable(text: str) -> str:
-    """Replace what is no text: half a surrogate pair, from an argument that was not UTF-8."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _model_line(row: dict[str, Any]) -> str:
@@ -967,52 +828,6 @@ def _model_line(row: dict[str, Any]) -> str:
     window = f"{row['window'] // 1000}k" if row["window"] else ""
     mark = "+" if row["found"] else " "
     return f"{mark} {row['name']:34} {window:>6} {cost:>12}  {row['key_variable'] or ''}".rstrip()
-
-
-def _speaker(quiet: bool) -> Callable[[str], None]:
-    def say(sentence: str) -> None:
-        if not quiet:
-            _clear_line()
-            typer.echo(f"voxgen: {sentence}", err=True)
-
-    return say
-
-
-def _clear_line() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
-
-
-@contextmanager
-def _busy(what: str, quiet: bool) -> Iterator[None]:
-    """Show on a terminal what takes a moment."""
-    if quiet or not sys.stderr.isatty():
-        yield
-        return
-    sys.stderr.write(f"\r\x1b[K{what} …")
-    sys.stderr.flush()
-    try:
-        yield
-    finally:
-        _clear_line()
-
-
-@contextmanager
-def _progress(
-    quiet: bool, watch: bool = False, built: bool = True
-) -> Iterator[tuple[Callable[[str], None] | None, Callable[[str], None] | None]]:
-    """Show a live line about the reply on a terminal, and with `watch` the scene so far."""
-    if quiet or not sys.stderr.isatty():
-        yield None, None
-        return
-    from voxgen.progress import Line
-
-    line = Line(sys.stderr, watch, built)
-    try:
-        yield line.on_text, line.on_reasoning
-    finally:
-        line.close()
-        _clear_line()
 
 
 def run(args: Sequence[str]) -> int:
@@ -1029,9 +844,9 @@ def run(args: Sequence[str]) -> int:
             raise
         return 0  # Click ends so where the reader of a pipe went away
     except VoxgenError as error:
-        return _failed(_line(error), error.exit_code)
+        return terminal.failed(terminal.told(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("stopped; what was finished is kept", 130)
+        return terminal.failed("stopped; what was finished is kept", 130)
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -1039,24 +854,18 @@ def run(args: Sequence[str]) -> int:
         if error.errno != errno.ENOSPC:
             return _bug(error, args)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _failed("stdout cannot be written: no space left on device", FileError.exit_code)
+        return terminal.failed("stdout cannot be written: no space left on device", FileError.exit_code)
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # Typer's own usage errors
             several = "extra argument" in error.format_message() and not {*args[:1]} & {*_COMMANDS}
             hint = (
                 'a prompt of several words goes in quotes: voxgen "a garden"' if several else "voxgen --help"
             )
-            return _failed(f"{error.format_message()}; {hint}", 2)
+            return terminal.failed(f"{error.format_message()}; {hint}", 2)
         return _bug(error, args)
 
 
 def _bug(error: Exception, args: Sequence[str]) -> int:
     if "--debug" in args:
         raise error
-    return _failed(f"a bug in voxgen: {type(error).__name__}: {error}; --debug shows where", 1)
-
-
-def _failed(message: str, code: int) -> int:
-    _clear_line()
-    typer.echo("voxgen: " + _printable(" ".join(message.split())), err=True)
-    return code
+    return terminal.failed(f"a bug in voxgen: {type(error).__name__}: {error}; --debug shows where", 1)
