@@ -221,6 +221,7 @@ def test_undo_prints_the_earlier_file(post: Path, capsys: pytest.CaptureFixture[
     assert run(["undo", "post-2.json", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out) == {"scene": "post.json", "written": False}
     assert run(["undo", "post.json"]) == 2
+    assert run(["undo", "-"]) == 2
     assert run(["undo", "none.json"]) == 6
 
 
@@ -231,7 +232,7 @@ def test_undo_prints_the_earlier_file(post: Path, capsys: pytest.CaptureFixture[
         (["edit", "post.json", " "], 2, "nothing is said to change"),
         (["edit", "post.json"], 2, "CHANGE"),
         (["edit", "post.json", "add a frob", "--model", "builtin"], 4, "is known to the built-in composer"),
-        (["edit", "post.json", "x", "-o", "x.gif"], 2, "PNG"),
+        (["edit", "post.json", "x", "-o", "x.gif"], 6, "PNG"),
         (["edit", "post.json", "x", "-o", "-", "--json"], 2, "both want stdout"),
     ],
 )

@@ -306,6 +306,8 @@ def undo(
     """Go back to the version before the last edit: its file, made again if it is gone."""
     from voxgen import maker
 
+    if str(source) == "-":
+        raise UsageError("undo looks for the version before beside a file", "name the file, not -")
     path, written = maker.undo(source, _limits(limit))
     speaker(quiet)(f"{path}: {'made again' if written else 'still there'}")
     typer.echo(json.dumps({"scene": str(path), "written": written}) if as_json else path)
@@ -655,7 +657,7 @@ def _stem(output: Path | None, prompt: str) -> Path | None:
             raise FileError(f"{output} is no folder", "make it first, or end the name in .png")
         return output / maker.slug(prompt)
     if output.suffix.lower() != ".png":
-        raise UsageError(
+        raise FileError(
             f"{output}: pictures are PNG", f"name it {output.stem}.png; voxgen export has other formats"
         )
     if not output.parent.is_dir():
@@ -672,7 +674,7 @@ def _target(output: Path | None, source: Path, ending: str) -> Path:
 
     if output is not None and not output.is_dir():
         if str(output) != "-" and output.suffix.lower() != ending:
-            raise UsageError(
+            raise FileError(
                 f"{output}: {_KINDS[ending]}", f"end the name in {ending}; voxgen export has other formats"
             )
         return output
