@@ -10,29 +10,37 @@ import sys
 import tempfile
 import webbrowser
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from voxgen.language import builder
 from voxgen.picture.camera import aim
 from voxgen.picture.setting import cropped
 from voxgen.picture.sky import Sky, resolve
-from voxgen.scene import LIGHTS, Light, Material, Scene
+from voxgen.scene import LIGHTS, Light, Material, Scene, VoxelGrid
 
 _SCRIPTS = ("mesh.js", "light.js", "draw.js", "viewer.js")
 _SAFE = bytes.maketrans(b"<", b".")  # of base85: nothing that HTML or JSON would have to escape
 _GRID = re.compile(rb'"grid":"([^"]*)"')
+_COMMON = 255  # the kinds below are one byte a cell
+_MOST_STEPS = 254  # told apart in a page; more share numbers
+_MOST_KEYS = 1 << 20  # materials times steps
 _FRAME_HEIGHT = 600  # pixels, in a notebook
 
 
 def write(scene: Scene) -> bytes:
     """Write a scene as a page of UTF-8 that needs no other file: a viewer in WebGL 2 without libraries.
 
-    The page holds the occupied part of the grid as zlib in base85, z slowest, the materials and the five
+    The page holds the occupied part of the grid, the step each cell came with, the materials and the five
     lights as `render` has them, and opens at the scene's own view. Raises RenderError for an empty scene.
     """
-    grid, _, _ = cropped(scene.grid)
+    grid, low, _ = cropped(scene.grid)
+    packed = _packed(grid, _numbered(builder.order_of(scene), low, grid))
+    stream = _deflated(packed.data + _source("shaders.glsl").encode())
     azimuth, elevation, zoom, _ = aim(scene.view)
     lights = {
         name: _light(resolve(scene.light if name == scene.light.name else Light(name), azimuth))
@@ -41,12 +49,14 @@ def write(scene: Scene) -> bytes:
     data = {
         "title": scene.title,
         "size": grid.size,
-        "bits": grid.indices.dtype.itemsize * 8,
+        "kinds": packed.kinds,
+        "rare": packed.rare,
+        "steps": packed.steps,
         "materials": "".join(map(_material, grid.palette[1:])),
         "light": scene.light.name,
         "lights": lights,
         "view": {"azimuth": azimuth, "elevation": elevation, "zoom": zoom},
-        "grid": base64.b85encode(_packed(grid.indices.T.tobytes())).translate(_SAFE).decode(),
+        "grid": base64.b85encode(stream).translate(_SAFE).decode(),
     }
     size = "×".join(map(str, grid.size))
     # no text of a scene may end the script it stands in
@@ -56,7 +66,6 @@ def write(scene: Scene) -> bytes:
         "BACKGROUND": "#"
         + "".join(f"{round(255 * v):02x}" for v in lights[scene.light.name]["bottom_color"]),
         "SCENE": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
-        "SHADERS": _source("shaders.glsl"),
         "SCRIPT": "".join(map(_source, _SCRIPTS)),
     }
     page = re.sub(r"@([A-Z]+)@", lambda mark: parts[mark[1]], _source("page.html"))
@@ -98,18 +107,83 @@ def _frame(page: str) -> str:
     return f'<div><iframe srcdoc="{html.escape(page)}" style="{style}" allow="fullscreen"></iframe></div>'
 
 
-def _packed(data: bytes) -> bytes:
+class _Packed(NamedTuple):
+    """A grid as bytes, and how to read them; `kinds` are what differs in material or step.
+
+    data: uint16 (rare,), uint16 (kinds,) materials, uint8 (kinds,) steps, then a byte a cell, x fastest: 0 is
+    air, else it is the number of its kind, from 1; 255 stands for 255 more than the next of the rare.
+    """
+
+    kinds: int
+    rare: int
+    steps: int
+    data: bytes
+
+
+def _numbered(order: NDArray[np.uint16] | None, low: NDArray[np.intp], grid: VoxelGrid) -> NDArray[np.uint8]:
+    """Return the step each cell came with, (X, Y, Z), from 1 to _MOST_STEPS; 1 where no order is known."""
+    if order is None:
+        return np.ones(grid.indices.shape, np.uint8)
+    order = order[tuple(slice(a, a + n) for a, n in zip(low, grid.indices.shape, strict=True))]
+    used = np.zeros(1 << 16, bool)
+    for plane in order:
+        used[plane] = True
+    rank = np.cumsum(used[1:]) - 1
+    count = max(1, int(rank[-1]) + 1)
+    numbers = np.append(min(count, _MOST_STEPS), 1 + rank * min(count, _MOST_STEPS) // count)  # unknown: last
+    return numbers.astype(np.uint8)[order]
+
+
+def _packed(grid: VoxelGrid, steps: NDArray[np.uint8]) -> _Packed:
+    """Pack cells by their kinds, so that knowing each cell's step takes little more than its material."""
+    count = int(steps.max())
+    shares = min(count, max(1, _MOST_KEYS // len(grid.palette)))
+
+    def keys(share: int) -> Iterator[NDArray[np.intp]]:
+        for cells, step in zip(grid.indices.T, steps.T, strict=True):
+            group = (step.astype(np.intp) - 1) * share // count
+            yield np.where(cells > 0, cells.astype(np.intp) * share + group, 0)
+
+    while True:
+        size = len(grid.palette) * shares
+        counts = np.sum([np.bincount(layer.ravel(), minlength=size) for layer in keys(shares)], axis=0)
+        kinds = np.flatnonzero(counts[shares:]) + shares
+        if len(kinds) < 1 << 16:
+            break
+        shares //= 2
+    common = np.zeros(size, bool)
+    common[kinds[np.argsort(-counts[kinds], kind="stable")[: _COMMON - 1]]] = True
+    kinds = np.concatenate([kinds[common[kinds]], kinds[~common[kinds]]])
+    number = np.zeros(size, np.uint16)
+    number[kinds] = np.arange(1, len(kinds) + 1)
+    cells, rare = [], [np.zeros(0, "<u2")]
+    for layer in keys(shares):
+        found = number[layer]
+        cells.append(np.minimum(found, _COMMON).astype(np.uint8))
+        rare.append(found[found >= _COMMON] - _COMMON)
+    odd = np.concatenate(rare).astype("<u2")
+    tables = (kinds // shares).astype("<u2").tobytes() + (kinds % shares + 1).astype(np.uint8).tobytes()
+    return _Packed(
+        len(kinds), len(odd), shares, odd.tobytes() + tables + b"".join(c.tobytes() for c in cells)
+    )
+
+
+def _deflated(data: bytes) -> bytes:
     """Return data as zlib; grids of mixed materials shrink most when its code tables change often."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 5)
     return packer.compress(data) + packer.flush()
 
 
 def _source(name: str) -> str:
-    """Return a file of the viewer without its comments and indentation."""
+    """Return a file of the viewer without its comments and indentation, a script without spare blanks too."""
     text = (Path(__file__).with_name("viewer") / name).read_text(encoding="utf-8")
     for spare in (r"^ +", r"^/\*\* .* \*/\n", r"^// .*\n", r" *// (?!.*').*$", r"^\n"):
         text = re.sub(spare, "", text, flags=re.M)
-    return text
+    if name.endswith(".html"):
+        return text
+    pieces = re.split(r"('[^'\n]*'|`[^`]*`)", text)  # every other one is a string
+    pieces[::2] = [re.sub(r" ?([,;:?=<>{}()&|*/]) ?", r"\1", piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _material(material: Material) -> str:
