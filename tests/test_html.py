@@ -381,9 +381,10 @@ def test_a_build_up_shows_the_steps_in_their_order(page: Browser, tmp_path: Path
     ]
     scene = voxgen.build({"size": [20, 20, 16], "palette": colors, "build": steps})
     (tmp_path / "steps.html").write_bytes(html.write(scene))
+    page.open((tmp_path / "steps.html").as_uri())
 
     def shown(hash_: str) -> list[int]:
-        page.open((tmp_path / "steps.html").as_uri() + "#bare&light=overcast&view=30,30" + hash_)
+        page.run(f"location.hash = '#bare&light=overcast&view=30,30{hash_}'")
         picture = page.picture().astype(int)
         assert page.complaints() == []
         return [int((picture[..., k] > picture.sum(2) - picture[..., k] + 20).sum()) for k in range(3)]

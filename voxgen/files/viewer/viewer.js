@@ -125,11 +125,11 @@ function frameScene() {
 }
 
 function frame(now) {
-  const seconds = Math.min(0.1, (now - last) / 1000);
+  const elapsed = Math.min(1, (now - last) / 1000), seconds = Math.min(0.1, elapsed);
   last = now;
   if (state.spin) turn(seconds * 24, 0);
   if (Math.abs(coast[0]) + Math.abs(coast[1]) > 0.02 && !fingers.size) { turn(...coast); coast = coast.map(v => v * 0.88); }
-  if (rising) grow(seconds);
+  if (rising) grow(elapsed); // which ends in time on slow machines too
   if (relight && now > relight) { relight = 0; lightUp(); dirty = true; }
   if (dirty) draw();
   requestAnimationFrame(frame);
