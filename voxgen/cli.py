@@ -939,6 +939,7 @@ def _counted(length: int, label: str, quiet: bool) -> Iterator[Callable[[Iterabl
                 bar.update(1)
 
         yield counted
+        bar.update(length - bar.pos)  # who takes the last frame need not ask for another
 
 
 def _shown(item: Any) -> str | None:
