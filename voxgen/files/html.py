@@ -39,8 +39,11 @@ def write(scene: Scene) -> bytes:
     lights as `render` has them, and opens at the scene's own view. Raises RenderError for an empty scene.
     """
     grid, low, _ = cropped(scene.grid)
-    packed = _packed(grid, _numbered(builder.order_of(scene), low, grid))
-    stream = _deflated(packed.data + _source("shaders.glsl").encode())
+    order = builder.order_of(scene)
+    if order is not None:
+        order = order[tuple(slice(a, a + n) for a, n in zip(low, grid.size, strict=True))]
+    packed = _packed(grid, order)
+    stream = _deflated(*packed.parts, _source("shaders.glsl").encode())
     azimuth, elevation, zoom, _ = aim(scene.view)
     lights = {
         name: _light(resolve(scene.light if name == scene.light.name else Light(name), azimuth))
@@ -110,68 +113,73 @@ def _frame(page: str) -> str:
 class _Packed(NamedTuple):
     """A grid as bytes, and how to read them; `kinds` are what differs in material or step.
 
-    data: uint16 (rare,), uint16 (kinds,) materials, uint8 (kinds,) steps, then a byte a cell, x fastest: 0 is
-    air, else it is the number of its kind, from 1; 255 stands for 255 more than the next of the rare.
+    parts: uint16 (rare,), uint16 (kinds,) materials, uint8 (kinds,) steps, then a byte a cell, x fastest: 0
+    is air, else it is the number of its kind, from 1; 255 stands for 255 more than the next of the rare.
     """
 
     kinds: int
     rare: int
     steps: int
-    data: bytes
+    parts: list[memoryview]
 
 
-def _numbered(order: NDArray[np.uint16] | None, low: NDArray[np.intp], grid: VoxelGrid) -> NDArray[np.uint8]:
-    """Return the step each cell came with, (X, Y, Z), from 1 to _MOST_STEPS; 1 where no order is known."""
+def _packed(grid: VoxelGrid, order: NDArray[np.uint16] | None) -> _Packed:
+    """Pack cells by their kinds, so that knowing each cell's step takes little more than its material.
+
+    order: the step of each cell, (X, Y, Z), 0 where it is unknown and counts as the last one.
+    """
+    rank = _ranks(order)
+    steps = min(int(rank.max()) + 1, _MOST_STEPS, max(1, _MOST_KEYS // len(grid.palette)))
+    while True:
+        step = (rank * steps // (rank.max() + 1)).astype(np.uint8)
+        counts = np.zeros(len(grid.palette) * steps, np.int64)
+        for keys in _keys(grid, order, step, steps):
+            counts += np.bincount(keys.reshape(-1), minlength=len(counts))
+        kinds = np.flatnonzero(counts[steps:]) + steps
+        if len(kinds) < 1 << 16:
+            break
+        steps //= 2
+    often = np.zeros(len(counts), bool)
+    often[kinds[np.argsort(-counts[kinds], kind="stable")[: _COMMON - 1]]] = True
+    kinds = np.concatenate([kinds[often[kinds]], kinds[~often[kinds]]])
+    number = np.zeros(len(counts), np.uint8 if len(kinds) < _COMMON else "<u2")
+    number[kinds] = np.arange(1, len(kinds) + 1)
+    cells = np.zeros(grid.size, number.dtype)
+    for x, keys in enumerate(_keys(grid, order, step, steps)):
+        cells[x] = number[keys]
+    cells = np.ascontiguousarray(cells.T)
+    rare = cells[cells >= _COMMON].astype("<u2") - np.uint16(_COMMON)
+    if len(rare):
+        cells = np.minimum(cells, _COMMON).astype(np.uint8)
+    materials, with_step = (kinds // steps).astype("<u2"), (kinds % steps + 1).astype(np.uint8)
+    parts = [rare.data, materials.data, with_step.data, cells.data]
+    return _Packed(len(kinds), len(rare), steps, parts)
+
+
+def _ranks(order: NDArray[np.uint16] | None) -> NDArray[np.int64]:
+    """Return, for each number a cell's order may be, how many lower ones there are."""
     if order is None:
-        return np.ones(grid.indices.shape, np.uint8)
-    order = order[tuple(slice(a, a + n) for a, n in zip(low, grid.indices.shape, strict=True))]
+        return np.zeros(1, np.int64)
     used = np.zeros(1 << 16, bool)
     for plane in order:
         used[plane] = True
-    rank = np.cumsum(used[1:]) - 1
-    count = max(1, int(rank[-1]) + 1)
-    numbers = np.append(min(count, _MOST_STEPS), 1 + rank * min(count, _MOST_STEPS) // count)  # unknown: last
-    return numbers.astype(np.uint8)[order]
+    rank = np.maximum(np.cumsum(used[1:]) - 1, 0)
+    return np.append(rank.max(), rank)
 
 
-def _packed(grid: VoxelGrid, steps: NDArray[np.uint8]) -> _Packed:
-    """Pack cells by their kinds, so that knowing each cell's step takes little more than its material."""
-    count = int(steps.max())
-    shares = min(count, max(1, _MOST_KEYS // len(grid.palette)))
-
-    def keys(share: int) -> Iterator[NDArray[np.intp]]:
-        for cells, step in zip(grid.indices.T, steps.T, strict=True):
-            group = (step.astype(np.intp) - 1) * share // count
-            yield np.where(cells > 0, cells.astype(np.intp) * share + group, 0)
-
-    while True:
-        size = len(grid.palette) * shares
-        counts = np.sum([np.bincount(layer.ravel(), minlength=size) for layer in keys(shares)], axis=0)
-        kinds = np.flatnonzero(counts[shares:]) + shares
-        if len(kinds) < 1 << 16:
-            break
-        shares //= 2
-    common = np.zeros(size, bool)
-    common[kinds[np.argsort(-counts[kinds], kind="stable")[: _COMMON - 1]]] = True
-    kinds = np.concatenate([kinds[common[kinds]], kinds[~common[kinds]]])
-    number = np.zeros(size, np.uint16)
-    number[kinds] = np.arange(1, len(kinds) + 1)
-    cells, rare = [], [np.zeros(0, "<u2")]
-    for layer in keys(shares):
-        found = number[layer]
-        cells.append(np.minimum(found, _COMMON).astype(np.uint8))
-        rare.append(found[found >= _COMMON] - _COMMON)
-    odd = np.concatenate(rare).astype("<u2")
-    tables = (kinds // shares).astype("<u2").tobytes() + (kinds % shares + 1).astype(np.uint8).tobytes()
-    return _Packed(
-        len(kinds), len(odd), shares, odd.tobytes() + tables + b"".join(c.tobytes() for c in cells)
-    )
+def _keys(
+    grid: VoxelGrid, order: NDArray[np.uint16] | None, step: NDArray[np.uint8], steps: int
+) -> Iterator[NDArray[np.integer]]:
+    """Yield steps * material + step of each plane of x; what is below `steps` is air."""
+    wide = np.min_scalar_type(len(grid.palette) * steps)
+    for x, plane in enumerate(grid.indices):
+        yield plane if order is None else plane.astype(wide) * wide.type(steps) + step[order[x]]
 
 
-def _deflated(data: bytes) -> bytes:
+def _deflated(*data: bytes | memoryview) -> bytes:
     """Return data as zlib; grids of mixed materials shrink most when its code tables change often."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 5)
-    return packer.compress(data) + packer.flush()
+    return b"".join([*[packer.compress(piece) for piece in data], packer.flush()])
 
 
 def _source(name: str) -> str:
