@@ -197,6 +197,16 @@ def test_an_empty_scene_has_no_page() -> None:
         html.write(Scene("None", VoxelGrid(np.zeros((2, 2, 2), np.uint8), (AIR,))))
 
 
+def test_a_page_tells_what_is_too_long_for_it(folder: Path) -> None:
+    palette = (AIR, Material("rope", (200, 180, 120)))
+    for side in (1024, 1025):
+        files.save(Scene("Rope", VoxelGrid(np.ones((2, side, 1), np.uint8), palette)), folder / f"{side}.npz")
+    assert run(["export", "1024.npz", "rope.html"]) == 0
+    assert run(["export", "1025.npz", "long.html"]) == 6
+    assert run(["view", "1025.npz", "--no-open"]) == 6
+    assert not list(folder.glob("long*")) + list(folder.glob("1025.html"))
+
+
 def test_the_page_of_the_pagoda_is_small() -> None:
     assert len(html.write(files.load(ROOT / "gallery" / "pagoda" / "scene.json"))) <= 120_000
 

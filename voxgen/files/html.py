@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgen.errors import FileError
+from voxgen.files import space
 from voxgen.language import builder
 from voxgen.picture.camera import aim
 from voxgen.picture.setting import cropped
@@ -29,6 +31,7 @@ _GRID = re.compile(rb'"grid":"([^"]*)"')
 _COMMON = 255  # the kinds below are one byte a cell
 _MOST_STEPS = 254  # told apart in a page; more share numbers
 _MOST_KEYS = 1 << 20  # materials times steps
+_MOST_SIDE = 1024  # cells: a place has ten bits in the viewer
 _FRAME_HEIGHT = 600  # pixels, in a notebook
 
 
@@ -36,9 +39,14 @@ def write(scene: Scene) -> bytes:
     """Write a scene as a page of UTF-8 that needs no other file: a viewer in WebGL 2 without libraries.
 
     The page holds the occupied part of the grid, the step each cell came with, the materials and the five
-    lights as `render` has them, and opens at the scene's own view. Raises RenderError for an empty scene.
+    lights as `render` has them, and opens at the scene's own view. Raises RenderError for an empty scene,
+    FileError for one of more than 1024 cells a side.
     """
     grid, low, _ = cropped(scene.grid)
+    if max(grid.size) > _MOST_SIDE:
+        raise FileError(
+            f"the scene spans {space.times(grid.size)} cells", f"a page holds {_MOST_SIDE:,} a side"
+        )
     order = builder.order_of(scene)
     if order is not None:
         order = order[tuple(slice(a, a + n) for a, n in zip(low, grid.size, strict=True))]
