@@ -495,6 +495,22 @@ def test_the_page_looks_like_the_picture(page: Browser, hut: str) -> None:
 
 
 @pytest.mark.browser
+def test_a_lamp_keeps_its_colour_at_night(page: Browser, tmp_path: Path) -> None:
+    indices = np.zeros((24, 24, 16), np.uint8)
+    indices[:, :, :2] = 1
+    indices[8:16, 8:16, 2:14] = 2
+    palette = (AIR, Material("grass", (90, 160, 70)), Material("lamp", (255, 190, 90), glow=2.5))
+    scene = Scene("Lamp", VoxelGrid(indices, palette))
+    (tmp_path / "lamp.html").write_bytes(html.write(scene))
+    page.open((tmp_path / "lamp.html").as_uri() + "#bare&light=night&view=30,20")
+    middle = (slice(210, 250), slice(300, 340))
+    shown = page.picture()[middle].mean((0, 1))
+    drawn = voxgen.render(scene, size=(640, 480), light="night", view="30,20", quality="draft")[middle]
+    assert np.abs(shown - drawn.mean((0, 1))).max() < 30
+    assert shown[0] > shown[2] + 60  # not white
+
+
+@pytest.mark.browser
 def test_without_webgl_the_page_says_so(tmp_path: Path, hut: str) -> None:
     if PROGRAM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
