@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from voxgen import animate, build
-from voxgen.errors import RenderError, UsageError
+from voxgen.errors import RenderError, ReplyError, UsageError
 from voxgen.language import builder
 from voxgen.picture import animation, camera, renderer, sky
 from voxgen.scene import Light, Scene, View
@@ -53,6 +56,38 @@ def test_what_was_carved_and_filled_again_counts_anew() -> None:
         {"voxels": [[2, 0, 0]], "of": "blue"},
     ]
     assert builder.order({"size": [4, 1, 1], "build": steps}).ravel().tolist() == [1, 0, 3, 1]
+
+
+def test_borrowed_parts_appear_with_the_step_that_places_them() -> None:
+    steps = [{"box": [[0, 0, 0], [15, 15, 0]], "of": "green"}, {"place": "@oak", "at": [8, 8, 1]}]
+    document = {"size": [16, 16, 24], "build": steps}
+    order, cells = builder.order(document), build(document).grid.indices
+    assert (order[:, :, 0] == 1).all()
+    assert np.count_nonzero(cells[:, :, 1:]) > 50
+    np.testing.assert_array_equal(order[:, :, 1:], 2 * (cells[:, :, 1:] > 0))
+
+
+_CORNER = st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 2)).map(list)
+_STEP = st.one_of(
+    st.fixed_dictionaries({"box": st.tuples(_CORNER, _CORNER).map(list)}),
+    st.fixed_dictionaries({"voxels": st.lists(_CORNER, min_size=1, max_size=3)}),
+    st.fixed_dictionaries({"mirror": st.just("x")}),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(_STEP, st.sampled_from(["red", "blue", "air"])), min_size=1, max_size=6))
+def test_the_order_is_what_each_step_left_filled(steps: list[tuple[dict[str, Any], str]]) -> None:
+    document = {"size": [5, 4, 3], "build": [{**step, "of": material} for step, material in steps]}
+    since = np.zeros((5, 4, 3), int)
+    for number in range(1, len(steps) + 1):  # built anew up to each step
+        try:
+            filled = build({**document, "build": document["build"][:number]}).grid.indices > 0
+        except ReplyError:  # nothing stands
+            filled = np.zeros(since.shape, bool)
+        since = np.where(filled, np.where(since == 0, number, since), 0)
+    if filled.any():
+        np.testing.assert_array_equal(builder.order(document), since)
 
 
 def test_a_document_without_a_size_is_cropped_alike() -> None:

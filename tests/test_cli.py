@@ -637,11 +637,45 @@ def test_scenes_move(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["moving"] == {"spin": "s.webp"}
 
 
+@pytest.mark.parametrize("shows", [True, False])
+@pytest.mark.parametrize("name", ["s.webp", "s.gif", "s.apng"])
+def test_the_bar_of_a_moving_picture_ends_full_and_is_silent_when_piped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, shows: bool
+) -> None:
+    (folder / "a.json").write_text(SMALL, encoding="utf-8")
+    stderr = Terminal(shows=shows)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert (
+        run(["render", "a.json", "--spin", name, "--frames", "3", "--size", "32x24", "--renderer", "soft"])
+        == 0
+    )
+    said = stderr.getvalue()
+    assert ("100%" in said) == shows
+    assert shows or said == ""
+
+
+@pytest.mark.usefixtures("_needs_gl")
+@pytest.mark.parametrize("shows", [True, False])
+def test_checking_a_gallery_shows_how_far_it_is_on_a_terminal_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, shows: bool
+) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "scene.json").write_text(SMALL, encoding="utf-8")
+    stderr = Terminal(shows=shows)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert run(["gallery", ".", "--check"]) == 6
+    said = stderr.getvalue()
+    assert ("100%" in said and "two" in said.split("\n")[0]) == shows
+    assert "voxgen: .: differs" in said
+    assert shows or said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
         (["a.json", "--spin", "a.mov"], ".webp, .gif, .apng or .mp4"),
-        (["a.json", "--spin", "a.gif", "--frames", "1"], "1 frames cannot be drawn"),
+        (["a.json", "--spin", "a.gif", "--frames", "1"], "1 frame cannot be drawn"),
         (["a.json", "--spin", "a.gif", "--fps", "0"], "frames a second"),
         (["a.json", "b.json", "--spin", "a.gif"], "run voxgen once for each"),
         (["a.json", "--spin", "a.gif", "--show"], "--show and --spin at once"),

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -349,10 +349,32 @@ def test_a_long_scene_of_many_materials_is_meshed_with_its_corner_light() -> Non
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(*[st.integers(-99_999_999, 99_999_999)] * 3), max_size=9))
-def test_numbers_are_written_as_python_would(rows: list[tuple[int, int, int]]) -> None:
-    values = np.array(rows, np.int64).reshape(-1, 3)
-    assert meshes.lines("f %/%  %.", *values.T).decode() == "".join(f"f {a}/{b}  {c}.\n" for a, b, c in rows)
+@given(low=st.integers(-99_999_999, 99_999_999), count=st.integers(0, 2000))
+@example(low=-1000, count=2000)
+def test_numbers_are_written_as_python_would(low: int, count: int) -> None:
+    words = meshes.numbers(low, low + count - 1)
+    text = b"".join(meshes.lines("%", (words, np.arange(count))))
+    assert text.decode().split() == [str(low + i) for i in range(count)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(*[st.integers(-99_999, 99_999)] * 3), max_size=9), st.integers(1, 2000))
+def test_lines_are_written_as_python_would(rows: list[tuple[int, int, int]], times: int) -> None:
+    rows *= times  # more than are written at once
+    columns = meshes.numbered(np.array(rows, np.int64).reshape(-1, 3))
+    text = b"".join(meshes.lines("f %/%  %.", *columns)).decode()
+    assert text == "".join(f"f {a}/{b}  {c}.\n" for a, b, c in rows)
+
+
+@settings(deadline=None, max_examples=40)
+@given(shape=_SHAPES, materials=st.integers(1, 300), seed=st.integers(0, 999))
+def test_welding_keeps_every_corner_and_each_point_once(
+    shape: tuple[int, ...], materials: int, seed: int
+) -> None:
+    mesh = meshes.merged(meshes.parts(random_scene(shape, materials, seed).grid))
+    points, vertices = meshes.welded(mesh)
+    assert np.array_equal(points[vertices], mesh.corners)
+    assert len(set(map(tuple, points.tolist()))) == len(points)
 
 
 @settings(deadline=None, max_examples=25)

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import PROGRAM, Browser
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import voxgen
 from voxgen import files
 from voxgen.cli import run
 from voxgen.errors import RenderError
 from voxgen.files import html
-from voxgen.picture import camera
+from voxgen.picture import camera, setting
 from voxgen.scene import AIR, LIGHTS, Light, Material, Scene, View, VoxelGrid
 
 ROOT = Path(__file__).parent.parent
@@ -57,11 +59,24 @@ def data_of(page: bytes) -> dict[str, Any]:
     return data
 
 
+def cells_of(data: dict[str, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the materials and steps (X, Y, Z) of a page, as its script reads them."""
+    stream = zlib.decompress(base64.b85decode(data["grid"].replace(".", "<")))
+    rare, kinds = data["rare"], data["kinds"]
+    end = 2 * rare + 3 * kinds
+    more = np.frombuffer(stream, "<u2", rare)
+    look = np.append(0, np.frombuffer(stream, "<u2", kinds, 2 * rare))
+    step = np.append(0, np.frombuffer(stream, np.uint8, kinds, end - kinds))
+    cells = np.frombuffer(stream, np.uint8, int(np.prod(data["size"])), end).astype(int)
+    assert stream[end + len(cells) :].startswith(b"#part common")
+    cells[cells == 255] += more
+    cells = cells.reshape(data["size"][::-1]).T
+    return look[cells], step[cells]
+
+
 def grid_of(data: dict[str, Any]) -> np.ndarray[Any, Any]:
     """Return the grid (X, Y, Z) of a page."""
-    packed = base64.b85decode(data["grid"].replace(".", "<"))
-    cells = np.frombuffer(zlib.decompress(packed), f"<u{data['bits'] // 8}")
-    return cells.reshape(data["size"][::-1]).T
+    return cells_of(data)[0]
 
 
 # --------------------------------------------------------------------------- what is in it
@@ -79,10 +94,54 @@ def test_more_materials_than_a_byte_holds_are_kept() -> None:
     indices = np.arange(1, 1001, dtype=np.uint16).reshape(10, 10, 10)
     palette = (AIR, *(Material(f"m{i}", (i % 256, i // 256, 7)) for i in range(1, 1001)))
     data = data_of(html.write(Scene("Many", VoxelGrid(indices, palette))))
-    assert data["bits"] == 16
+    assert data["rare"] == 1000 - 254
     assert len(data["materials"]) == 1000 * 12
     assert data["materials"][-12:] == "e80307ff0000"
     assert np.array_equal(grid_of(data), indices)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 700), st.integers(1, 600), st.integers(0, 99))
+def test_a_page_holds_every_cell_with_its_material_and_step(materials: int, steps: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    shape = (11, 9, 8)
+    indices = random.integers(0, materials + 1, shape).astype(np.uint16)
+    palette = (AIR, *(Material(f"m{i}", (i % 256, i // 256, 7)) for i in range(1, materials + 1)))
+    order = (random.integers(1, steps + 1, shape) * (indices > 0)).astype(np.uint16)
+    grid, low, _ = setting.cropped(VoxelGrid(indices, palette))
+    box = order[tuple(slice(a, a + n) for a, n in zip(low, grid.size, strict=True))]
+    packed = html._packed(grid, box)
+    stream = base64.b85encode(html._deflated(*packed.parts, b"#part common")).replace(b"<", b".").decode()
+    look, step = cells_of({**packed._asdict(), "grid": stream, "size": grid.size})
+    assert np.array_equal(look, grid.indices)
+    filled = look > 0
+    given_, kept = box[filled].astype(int), step[filled]
+    assert kept.min() == 1
+    assert kept.max() == packed.steps <= 254
+    later = np.argsort(given_, kind="stable")
+    assert (np.diff(kept[later]) >= 0).all()  # in order
+    if len(set(given_.tolist())) <= 254:
+        assert len(set(kept.tolist())) == len(set(given_.tolist()))  # and each step for itself
+
+
+def test_a_page_knows_the_steps_of_its_document_and_one_where_there_is_none() -> None:
+    scene = voxgen.build(
+        {
+            "size": [4, 3, 3],
+            "build": [
+                {"box": [[0, 0, 0], [3, 2, 0]], "of": "green"},
+                {"voxels": [[9, 9, 9]], "of": "green"},
+                {"box": [[0, 0, 1], [1, 1, 2]], "of": "green"},
+            ],
+        }
+    )
+    step = cells_of(data_of(html.write(scene)))[1]
+    assert (step[:, :, 0] == 1).all()
+    assert (step[:2, :2, 1:] == 2).all()
+    assert np.count_nonzero(step) == scene.grid.voxels
+    data = data_of(html.write(built()))
+    assert data["steps"] == 1
+    assert cells_of(data)[1].max() == 1
 
 
 def test_materials_keep_glass_glow_and_metal() -> None:
@@ -112,7 +171,7 @@ def test_a_hostile_title_stays_text() -> None:
 
 def test_a_page_asks_for_nothing_outside_itself() -> None:
     page = html.write(built())
-    assert not re.search(rb"https?:|src=|href=|import\s*\(|@import|url\(", page)
+    assert not re.search(rb"https?:|[^.]\b(?:src|href)=|import\s*\(|@import|url\(", page)
 
 
 def test_the_same_scene_gives_the_same_page() -> None:
@@ -122,7 +181,8 @@ def test_the_same_scene_gives_the_same_page() -> None:
 def test_pages_packed_by_another_zlib_are_alike_and_other_grids_are_not() -> None:
     page = html.write(built())
     data = data_of(page)
-    again = base64.b85encode(zlib.compress(grid_of(data).T.tobytes(), 1)).replace(b"<", b".")
+    stream = zlib.decompress(base64.b85decode(data["grid"].replace(".", "<")))
+    again = base64.b85encode(zlib.compress(stream, 1)).replace(b"<", b".")
     assert html.is_like(page, page.replace(data["grid"].encode(), again))
     assert not html.is_like(page, html.write(built("Another")))
     other = zlib.compress(b"\1" * (20 * 16 * 10))
@@ -135,6 +195,16 @@ def test_pages_packed_by_another_zlib_are_alike_and_other_grids_are_not() -> Non
 def test_an_empty_scene_has_no_page() -> None:
     with pytest.raises(RenderError, match="empty"):
         html.write(Scene("None", VoxelGrid(np.zeros((2, 2, 2), np.uint8), (AIR,))))
+
+
+def test_a_page_tells_what_is_too_long_for_it(folder: Path) -> None:
+    palette = (AIR, Material("rope", (200, 180, 120)))
+    for side in (1024, 1025):
+        files.save(Scene("Rope", VoxelGrid(np.ones((2, side, 1), np.uint8), palette)), folder / f"{side}.npz")
+    assert run(["export", "1024.npz", "rope.html"]) == 0
+    assert run(["export", "1025.npz", "long.html"]) == 6
+    assert run(["view", "1025.npz", "--no-open"]) == 6
+    assert not list(folder.glob("long*")) + list(folder.glob("1025.html"))
 
 
 def test_the_page_of_the_pagoda_is_small() -> None:
@@ -311,6 +381,71 @@ def test_spin_and_build_move_and_the_build_ends(page: Browser, hut: str) -> None
 
 
 @pytest.mark.browser
+def test_a_build_up_shows_the_steps_in_their_order(page: Browser, tmp_path: Path) -> None:
+    colors = {"red": "#e01010", "green": "#10c010", "blue": "#1030e0"}
+    steps = [
+        {"box": [[0, 0, 0], [19, 19, 2]], "of": "red"},
+        {"box": [[2, 2, 10], [17, 17, 12]], "of": "green"},  # the top before what is below
+        {"box": [[5, 5, 3], [14, 14, 9]], "of": "blue"},
+        {"box": [[5, 5, 13], [14, 14, 15]], "of": "blue"},
+    ]
+    scene = voxgen.build({"size": [20, 20, 16], "palette": colors, "build": steps})
+    (tmp_path / "steps.html").write_bytes(html.write(scene))
+    page.open((tmp_path / "steps.html").as_uri())
+
+    def shown(hash_: str) -> list[int]:
+        page.run(f"location.hash = '#bare&light=overcast&view=30,30{hash_}'")
+        picture = page.picture().astype(int)
+        assert page.complaints() == []
+        return [int((picture[..., k] > picture.sum(2) - picture[..., k] + 20).sum()) for k in range(3)]
+
+    nothing, ground, roof, middle, whole = (shown(f"&built={share}") for share in (0, 0.25, 0.5, 0.75, 1))
+    assert nothing == [0, 0, 0]
+    assert ground[0] > 5000
+    assert ground[1:] == [0, 0]
+    assert roof[1] > 5000
+    assert roof[2] == 0
+    assert middle[2] > 1000
+    assert middle[0] < ground[0]  # it stands before the ground
+    assert shown("&built=0.62")[2] < middle[2] < shown("&built=0.9")[2]  # each step from below
+    assert whole == shown("")
+    assert whole[2] > middle[2]
+
+
+@pytest.mark.browser
+def test_the_build_button_goes_through_the_steps_and_ends_with_all(page: Browser, hut: str) -> None:
+    page.open(hut)
+    first = page.picture()
+    page.key("b")
+    page.wait("document.getElementById('build').getAttribute('aria-pressed') === 'true'")
+    page.key("b")  # enough of it
+    assert page.run("document.getElementById('build').getAttribute('aria-pressed')") == "false"
+    assert difference(page.picture(), first) < 0.5
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("azimuth", [20, 200])
+def test_glass_shows_what_is_behind_it_also_glass(page: Browser, tmp_path: Path, azimuth: int) -> None:
+    palette = (
+        AIR, Material("floor", (128, 128, 128)), Material("clear", (255, 255, 255), opacity=0.15),
+        Material("red", (255, 0, 0), opacity=0.5),
+    )  # fmt: skip
+    indices = np.zeros((20, 12, 16), np.uint8)
+    indices[:, :, 0] = 1
+    pictures = []
+    for panes in ({2: 2, 10: 2}, {2: 2, 6: 3, 10: 2}):
+        cells = indices.copy()
+        for y, material in panes.items():
+            cells[:, y, 1:] = material
+        (tmp_path / "glass.html").write_bytes(html.write(Scene("Glass", VoxelGrid(cells, palette))))
+        page.open((tmp_path / "glass.html").as_uri() + f"#bare&view={azimuth},15")
+        pictures.append(page.picture()[200:260, 280:360].astype(float).mean((0, 1)))
+        assert page.complaints() == []
+    without, with_red = pictures
+    assert with_red[0] - with_red[1] > without[0] - without[1] + 40
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("light", LIGHTS)
 def test_each_light_has_the_sky_of_its_preset(page: Browser, hut: str, light: str) -> None:
     page.open(f"{hut}#bare&light={light}")
@@ -357,6 +492,22 @@ def test_the_page_looks_like_the_picture(page: Browser, hut: str) -> None:
         picture = voxgen.render(built(), size=(640, 480), light=light, quality="draft")
         coarse = [image.reshape(24, 20, 32, 20, 3).mean((1, 3)) for image in (page.picture(), picture)]
         assert difference(*coarse) < 9, light
+
+
+@pytest.mark.browser
+def test_a_lamp_keeps_its_colour_at_night(page: Browser, tmp_path: Path) -> None:
+    indices = np.zeros((24, 24, 16), np.uint8)
+    indices[:, :, :2] = 1
+    indices[8:16, 8:16, 2:14] = 2
+    palette = (AIR, Material("grass", (90, 160, 70)), Material("lamp", (255, 190, 90), glow=2.5))
+    scene = Scene("Lamp", VoxelGrid(indices, palette))
+    (tmp_path / "lamp.html").write_bytes(html.write(scene))
+    page.open((tmp_path / "lamp.html").as_uri() + "#bare&light=night&view=30,20")
+    middle = (slice(210, 250), slice(300, 340))
+    shown = page.picture()[middle].mean((0, 1))
+    drawn = voxgen.render(scene, size=(640, 480), light="night", view="30,20", quality="draft")[middle]
+    assert np.abs(shown - drawn.mean((0, 1))).max() < 30
+    assert shown[0] > shown[2] + 60  # not white
 
 
 @pytest.mark.browser

@@ -94,6 +94,21 @@ def test_a_still_part_does_not_flicker_in_a_gif(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image[:, :40], shown[0][:, :40])
 
 
+def test_a_smooth_sky_has_no_bands_in_a_gif_and_few_colours_stay_exact(tmp_path: Path) -> None:
+    y, x = np.mgrid[0:96, 0:128] / 128
+    sky = [np.stack([90 + 20 * y, 120 + 20 * x * y + i / 4, 210 - 20 * y], -1) for i in range(12)]
+    noise = np.random.default_rng(1).integers(0, 256, (192, 128, 3))  # takes most of the palette
+    given = [np.concatenate([part, noise]).astype(np.uint8) for part in sky]
+    shown, _ = pages(motion.write(tmp_path / "a.gif", iter(given), 12, 10))
+    blocks = [f[:96].reshape(12, 8, 16, 8, 3).swapaxes(1, 2).astype(float) for f in (shown[5], given[5])]
+    one_color = (blocks[0] == blocks[0][:, :, :1, :1]).all((2, 3, 4))
+    assert one_color.mean() < 0.05
+    assert np.abs(blocks[0].mean((2, 3)) - blocks[1].mean((2, 3))).mean() < 2
+    flat = [np.full((9, 9, 3), 10 * i + np.arange(3), np.uint8) for i in range(5)]
+    shown, _ = pages(motion.write(tmp_path / "b.gif", iter(flat), 5, 10))
+    np.testing.assert_array_equal(shown, flat)
+
+
 def test_frames_of_a_third_of_a_second_add_up(tmp_path: Path) -> None:
     for ending, unit in ((".webp", 1), (".apng", 1), (".gif", 10)):
         _, times = pages(motion.write(tmp_path / f"a{ending}", iter(frames(9)), 9, 15))

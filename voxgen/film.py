@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.errors import VoxgenError
 from voxgen.language import builder
 from voxgen.picture import animation
 from voxgen.scene import Light, Scene, View
@@ -39,7 +38,7 @@ def animate(
         scene,
         kind,
         frames=frames,
-        order=_order(scene) if kind == "buildup" else None,
+        order=builder.order_of(scene) if kind == "buildup" else None,
         size=size,
         light=light,
         view=view,
@@ -49,14 +48,3 @@ def animate(
         renderer=renderer,
         tell=tell,
     )
-
-
-def _order(scene: Scene) -> NDArray[np.uint16] | None:
-    """Return the number of the step that made each cell, None where the grid was not built from steps."""
-    if not scene.document:
-        return None
-    try:
-        order = builder.order(scene.document)
-    except VoxgenError:
-        return None
-    return order if order.shape == scene.grid.size else None

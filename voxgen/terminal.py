@@ -78,6 +78,7 @@ def counted(length: int, label: str, quiet: bool) -> Iterator[Callable[[Iterable
                 bar.update(1)
 
         yield counted
+        bar.update(length - bar.pos)  # who takes the last frame need not ask for another
 
 
 def _shown(item: Any) -> str | None:

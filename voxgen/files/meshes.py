@@ -13,7 +13,6 @@ from voxgen.files import palettes
 from voxgen.picture import mesher
 from voxgen.scene import Material, Mesh, VoxelGrid
 
-Numbers = NDArray[np.int64]
 WIDTH = 256  # pixels in a row of a palette picture
 
 
@@ -68,12 +67,11 @@ def _by_surface(mesh: Mesh, palette: tuple[Material, ...]) -> Iterator[Part]:
     surfaces = [Surface(m.opacity, m.glow, m.metal) for m in palette]
     kinds = sorted(set(surfaces[1:]), key=lambda s: (-s.opacity, s.glow, s.metal))
     kind = np.array([kinds.index(s) if s in kinds else -1 for s in surfaces])[mesh.material]
-    if len(kinds) == 1 and len(mesh.direction):
-        yield Part(kinds[0], mesh)
-        return
     for number, surface in enumerate(kinds):
         rows = np.flatnonzero(kind == number)
-        if len(rows):
+        if len(rows) == len(kind) > 0:
+            yield Part(surface, mesh)
+        elif len(rows):
             picked = Mesh(mesh.corners[rows], mesh.direction[rows], mesh.material[rows], mesh.light[rows])
             yield Part(surface, picked)
 
@@ -89,13 +87,14 @@ def merged(found: list[Part]) -> Mesh:
 
 def welded(mesh: Mesh) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the (p, 3) distinct lattice points of a mesh and (n, 4) which of them each quad has."""
-    columns = [mesh.corners[..., axis].astype(np.int32) for axis in range(3)]
-    low = [int(column.min()) for column in columns]
-    _, ny, nz = shape = [int(column.max()) - least + 1 for column, least in zip(columns, low, strict=True)]
-    key = ((columns[0] - low[0]) * np.int32(ny) + (columns[1] - low[1])) * np.int32(nz) + (
-        columns[2] - low[2]
-    )
-    used = np.zeros(math.prod(shape), bool)  # below 2^28 for 2^27 cells, so that a key fits
+    opposite = mesh.corners[:, ::2].reshape(-1, 3)  # every other corner has a coordinate of one of these two
+    low, high = ([int(end(column)) for column in opposite.T] for end in (np.min, np.max))
+    _, ny, nz = shape = [last - least + 1 for least, last in zip(low, high, strict=True)]
+    key = np.zeros((len(mesh.corners), 4), np.int32)  # below 2^28 for 2^27 cells
+    for rows in (slice(at, at + _STEP) for at in range(0, len(key), _STEP)):
+        x, y, z = (mesh.corners[rows, :, axis].astype(np.int32) - low[axis] for axis in range(3))
+        key[rows] = (x * ny + y) * nz + z
+    used = np.zeros(math.prod(shape), bool)
     used[key] = True
     number = np.cumsum(used, dtype=np.int32) - 1
     row, z = np.divmod(np.flatnonzero(used), nz)
@@ -130,51 +129,47 @@ def triangles(light: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 # --------------------------------------------------------------------------- numbers as text
 
-Letters = NDArray[np.uint8]
-Column = NDArray[np.integer] | Letters
-_STEP = 1 << 16  # rows written at a time
-
-_DIGITS = np.array([list(b"%04d" % n) for n in range(10_000)], np.uint8)
-_SHOWN = np.maximum.accumulate(np.greater(_DIGITS, ord("0")), axis=1)  # False where a digit is a leading zero
-_LEAD = np.where(_SHOWN, _DIGITS, np.uint8(0))  # the first digits of a number; those of 0 are none
-# the last four digits: of a number below 10,000, then of a longer one
-_LAST = np.concatenate([_LEAD, _DIGITS])
-_LAST[0, 3] = ord("0")
-_LEAD_WORDS, _LAST_WORDS = _LEAD.view(np.uint32).reshape(-1), _LAST.view(np.uint32).reshape(-1)
+Words = NDArray[np.bytes_]
+_STEP = 1 << 13  # rows written at a time: they stay in a core's own cache
 
 
-def lines(pattern: str, *columns: Column) -> bytes:
-    """Write one line a row, numpy only; each % of the pattern stands for a column.
+def lines(pattern: str, *columns: tuple[Words, NDArray[np.integer]]) -> Iterator[bytes]:
+    """Write one line a row, in pieces of many; each % of the pattern stands for a column.
 
-    A column is whole numbers (n,) between -10^8 and 10^8, or letters (n, width) with 0 for none.
+    A column is words and which of them each row has, (n,). The zero bytes of a word are left out.
     """
-    parts = [text.encode() for text in (pattern + "\n").split("%")]
-    pieces = []
-    for start in range(0, len(columns[0]), _STEP):
-        cut = [column[start : start + _STEP] for column in columns]
-        written = [column if column.ndim == 2 else digits(column) for column in cut]
-        rows = np.zeros((len(cut[0]), sum(map(len, parts)) + sum(w.shape[1] for w in written)), np.uint8)
-        at = 0
-        for text, letters in zip(parts, [*written, np.zeros((len(rows), 0), np.uint8)], strict=True):
-            rows[:, at : at + len(text)] = np.frombuffer(text, np.uint8)
-            at += len(text)
-            rows[:, at : at + letters.shape[1]] = letters
-            at += letters.shape[1]
-        pieces.append(rows[rows > 0].tobytes())
-    return b"".join(pieces)
+    texts = [text.encode() for text in (pattern + "\n").split("%")]
+    kinds = [(f"text{i}", f"S{len(text)}") for i, text in enumerate(texts) if text]
+    kinds += [(f"word{i}", words.dtype.str) for i, (words, _) in enumerate(columns)]
+    kinds.sort(key=lambda kind: (int(kind[0][4:]), kind[0]))  # a text before the word of its number
+    rows = np.zeros(_STEP, np.dtype(kinds))
+    for i, text in enumerate(texts):
+        if text:
+            rows[f"text{i}"] = text
+    for start in range(0, len(columns[0][1]), _STEP):
+        for i, (words, which) in enumerate(columns):
+            chosen = words.take(which[start : start + _STEP])
+            rows[f"word{i}"][: len(chosen)] = chosen
+        yield rows[: len(chosen)].tobytes().translate(None, b"\0")
 
 
-def digits(column: NDArray[np.integer]) -> Letters:
-    """Return whole numbers as letters (n, 4 to 9), 0 for none."""
-    size = np.abs(column).astype(np.uint32)
-    if int(size.max(initial=0)) < 10_000:
-        words = _LAST_WORDS[size][:, None]
-    else:
-        high = size // np.uint32(10_000)
-        low = size - high * np.uint32(10_000) + np.uint32(10_000) * (high > 0)
-        words = np.stack([_LEAD_WORDS[high], _LAST_WORDS[low]], axis=1)
-    letters: Letters = words.view(np.uint8)
-    if not (column < 0).any():
-        return letters
-    sign = np.where(column < 0, np.uint8(ord("-")), np.uint8(0))
-    return np.concatenate([sign[:, None], letters], axis=1)
+def numbers(low: int, high: int) -> Words:
+    """Return the whole numbers from low to high as words for `lines`."""
+    value = np.arange(low, high + 1)
+    size = np.abs(value).astype(np.uint32)
+    count = len(str(size.max(initial=0)))
+    letters = np.zeros((len(value), -(-(count + (low < 0)) // 4) * 4), np.uint8)
+    for place in range(1, count + 1):
+        digit = (size % np.uint32(10)).astype(np.uint8) + np.uint8(ord("0"))
+        letters[:, -place] = digit if place == 1 else np.where(size > 0, digit, 0)
+        size //= np.uint32(10)
+    if low < 0:
+        letters[: max(0, -low), 0] = ord("-")
+    return letters.view(f"S{letters.shape[1]}").reshape(-1)
+
+
+def numbered(values: NDArray[np.integer]) -> list[tuple[Words, NDArray[np.integer]]]:
+    """Return the columns of whole numbers (n, columns) for `lines`; they lie close together."""
+    low = int(values.min(initial=0))
+    words = numbers(low, int(values.max(initial=0)))
+    return [(words, column - low) for column in values.T]

@@ -26,6 +26,7 @@ Frame = NDArray[np.uint8]
 
 WEBP_QUALITY, WEBP_EFFORT = 80, 2
 SAMPLED = 1 << 18  # pixels of all frames together that a GIF's palette is made of
+MOST_DITHER = 16  # of 255
 OPAQUE = 128  # alpha from which a GIF shows a pixel
 
 
@@ -63,6 +64,9 @@ def write(path: str | Path, frames: Iterable[Frame], count: int, fps: float) -> 
     return path
 
 
+_BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+
+
 class _Film(Image.Image):
     """Frames as Pillow sees a file of several: it asks for them one after the other."""
 
@@ -90,12 +94,12 @@ def _webp(path: Path, frames: Iterator[Frame], count: int, fps: float) -> None:
 
 
 def _gif(path: Path, frames: Iterator[Frame], count: int, fps: float) -> None:
-    """Write frames in the 255 colours that suit all of them best, each pixel in the nearest: no flicker."""
+    """Write frames in the 255 colours that suit all of them best, dithered by place: no flicker, no bands."""
     with path.open("wb") as out, tempfile.TemporaryFile() as store:
         sample, shape = _store(store, frames, count)
         palette = Image.fromarray(sample).quantize(255, Image.Quantize.MEDIANCUT, kmeans=2)
-        clear = shape[2] == 4
-        pages = (_paletted(frame, palette) for frame in _stored(store, shape, count))
+        clear, screen = shape[2] == 4, _screen(shape, sample, palette)
+        pages = (_paletted(frame, palette, screen) for frame in _stored(store, shape, count))
         first = next(pages)
         more: dict[str, Any] = {"transparency": 255, "disposal": 2} if clear else {"disposal": 1}
         first.save(
@@ -124,11 +128,26 @@ def _stored(store: IO[bytes], shape: tuple[int, ...], count: int) -> Iterator[Fr
         yield np.frombuffer(store.read(int(np.prod(shape))), np.uint8).reshape(shape)
 
 
-def _paletted(frame: Frame, palette: Image.Image) -> Image.Image:
-    """Return a frame in a palette's nearest colours; what is see-through is number 255."""
-    page = Image.fromarray(np.ascontiguousarray(frame[..., :3])).quantize(
-        palette=palette, dither=Image.Dither.NONE
-    )
+def _screen(shape: tuple[int, ...], sample: Frame, palette: Image.Image) -> NDArray[np.int16]:
+    """Return what to add to each pixel before it takes the nearest colour, (H, W, 3): about a palette's step.
+
+    Ordered dithering after B. E. Bayer (1973), with the pattern mirrored for green and for blue.
+    """
+    missed = np.abs(sample - np.asarray(_nearest(sample, palette).convert("RGB"), np.float32)).mean()
+    pattern = (_BAYER + 0.5) / _BAYER.size - 0.5
+    tile = np.stack([pattern, pattern[::-1], pattern[:, ::-1]], axis=-1) * min(3 * missed, MOST_DITHER)
+    repeats = [-(-side // len(_BAYER)) for side in shape[:2]]
+    screen: NDArray[np.int16] = np.rint(np.tile(tile, (*repeats, 1))).astype(np.int16)
+    return screen[: shape[0], : shape[1]]
+
+
+def _nearest(image: Frame, palette: Image.Image) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(image)).quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _paletted(frame: Frame, palette: Image.Image, screen: NDArray[np.int16]) -> Image.Image:
+    """Return a frame in a palette's colours; what is see-through is number 255."""
+    page = _nearest((frame[..., :3] + screen).clip(0, 255).astype(np.uint8), palette)
     if frame.shape[2] == 4:
         page.paste(255, mask=Image.fromarray(np.where(frame[..., 3] < OPAQUE, 255, 0).astype(np.uint8)))
     return page

@@ -33,19 +33,22 @@ def _body(parts: list[meshes.Part], palette: tuple[object, ...]) -> Iterator[byt
     if not parts:
         return
     points, vertices = meshes.welded(meshes.merged(parts))
-    yield meshes.lines("v % % %", *points_y_up(points).T)
+    yield from meshes.lines("v % % %", *meshes.numbered(points_y_up(points)))
     for u, v in meshes.palette_places(palette):  # type: ignore[arg-type]
         yield f"vt {u:.6f} {1 - v:.6f}\n".encode()
-    yield meshes.lines("vn % % %", *points_y_up(NORMALS).T)
+    yield from meshes.lines("vn % % %", *meshes.numbered(points_y_up(NORMALS)))
+    corner = meshes.numbers(1, len(points))
+    # a corner's place in the picture and its normal, alike at all four
+    looks = np.array([b"/%d/%d" % (i, j) for i in range(1, len(palette) + 1) for j in range(1, 7)])
     start = 0
     for surface, mesh in parts:
-        corners = vertices[start : start + len(mesh.direction)] + 1
+        corners = vertices[start : start + len(mesh.direction)]
         start += len(corners)
-        place, normal = (meshes.digits(column + 1) for column in (np.arange(len(palette)), np.arange(6)))
-        place, normal = place[mesh.material], normal[mesh.direction]  # alike at all four corners
-        columns = [column for corner in corners.T for column in (corner, place, normal)]
+        look = (looks, 6 * mesh.material.astype(np.int32) + mesh.direction)
         yield f"usemtl {surface.name}\n".encode()
-        yield meshes.lines("f %/%/% %/%/% %/%/% %/%/%", *columns)
+        yield from meshes.lines(
+            "f %% %% %% %%", *(column for which in corners.T for column in ((corner, which), look))
+        )
 
 
 def _material(surface: meshes.Surface, picture: str) -> str:

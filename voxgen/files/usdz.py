@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +29,15 @@ def write(scene: Scene, tell: Callable[[str], None]) -> bytes:
     grid = palettes.in_use(scene.grid)
     places = meshes.palette_places(grid.palette)
     places[:, 1] = 1 - places[:, 1]
-    bodies = b"".join(
-        _body(number, part, places, (grid.size[0], grid.size[1]))
-        for number, part in enumerate(meshes.parts(grid))
-    )
-    stage = f'{_HEAD}def Xform "scene" (kind = "component")\n{{\n'.encode() + bodies + b"}\n"
-    return _archive({"scene.usda": stage, "palette.png": png.encode(meshes.palette_picture(grid.palette))})
+    stage = [f'{_HEAD}def Xform "scene" (kind = "component")\n{{\n'.encode()]
+    for number, part in enumerate(meshes.parts(grid)):
+        stage += _body(number, part, places, (grid.size[0], grid.size[1]))
+    stage.append(b"}\n")
+    picture = png.encode(meshes.palette_picture(grid.palette))
+    return _archive({"scene.usda": stage, "palette.png": [picture]})
 
 
+_EACH_FACE = ' (interpolation = "uniform")'
 _HEAD = """#usda 1.0
 (
     defaultPrim = "scene"
@@ -46,36 +47,29 @@ _HEAD = """#usda 1.0
 """
 
 
-def _body(number: int, part: meshes.Part, places: NDArray[np.float64], ground: tuple[int, int]) -> bytes:
+def _body(
+    number: int, part: meshes.Part, places: NDArray[np.float64], ground: tuple[int, int]
+) -> Iterator[bytes]:
     """Write the mesh of one surface, the middle of the ground as origin, and its material."""
     points, vertices = meshes.welded(part.mesh)
     points -= np.array([ground[0] // 2, ground[1] // 2, 0], np.int32)
     points = points_y_up(points)
     used, place = _distinct(part.mesh, len(places))
     low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    normals = points_y_up(NORMALS)[part.mesh.direction]
     uv = ",".join(f"({u:.6f},{v:.6f})" for u, v in places[used])
-    return b"".join(
-        [
-            f'def Mesh "voxels{number}" (prepend apiSchemas = ["MaterialBindingAPI"])\n{{\n'.encode(),
-            b'uniform token subdivisionScheme = "none"\nuniform bool doubleSided = 0\n',
-            f"float3[] extent = [{tuple(low)},{tuple(high)}]\n".encode(),
-            b"int[] faceVertexCounts = ",
-            _list("%", np.full((len(vertices), 1), 4)),
-            b"int[] faceVertexIndices = ",
-            _list("%,%,%,%", vertices),
-            b"point3f[] points = ",
-            _list("(%,%,%)", points),
-            b"normal3f[] normals = ",
-            _list("(%,%,%)", normals)[:-1],
-            b' (interpolation = "uniform")\n',
-            f'texCoord2f[] primvars:st = [{uv}] (interpolation = "uniform")\n'.encode(),
-            b"int[] primvars:st:indices = ",
-            _list("%", place[:, None]),
-            f"rel material:binding = </scene/surface{number}>\n}}\n".encode(),
-            _material(f"surface{number}", part.surface).encode(),
-        ]
-    )
+    index = meshes.numbers(0, max(len(points), len(used)) - 1)
+    normals = np.array([b"(%d,%d,%d)" % tuple(normal) for normal in points_y_up(NORMALS).tolist()])
+    yield f'def Mesh "voxels{number}" (prepend apiSchemas = ["MaterialBindingAPI"])\n{{\n'.encode()
+    yield b'uniform token subdivisionScheme = "none"\nuniform bool doubleSided = 0\n'
+    yield f"float3[] extent = [{tuple(low)},{tuple(high)}]\n".encode()
+    yield from _list("int[] faceVertexCounts", "%", (np.array([b"4"]), np.zeros(len(vertices), np.uint8)))
+    yield from _list("int[] faceVertexIndices", "%,%,%,%", *((index, column) for column in vertices.T))
+    yield from _list("point3f[] points", "(%,%,%)", *meshes.numbered(points))
+    yield from _list("normal3f[] normals", "%", (normals, part.mesh.direction), about=_EACH_FACE)
+    yield f"texCoord2f[] primvars:st = [{uv}]{_EACH_FACE}\n".encode()
+    yield from _list("int[] primvars:st:indices", "%", (index, place))
+    yield f"rel material:binding = </scene/surface{number}>\n}}\n".encode()
+    yield _material(f"surface{number}", part.surface).encode()
 
 
 def _distinct(mesh: Mesh, count: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
@@ -85,9 +79,17 @@ def _distinct(mesh: Mesh, count: int) -> tuple[NDArray[np.intp], NDArray[np.int6
     return np.flatnonzero(there), (np.cumsum(there) - 1)[mesh.material]
 
 
-def _list(pattern: str, values: NDArray[np.integer]) -> bytes:
-    """Write rows of numbers as one array of USD."""
-    return b"[" + meshes.lines(pattern + ",", *values.T)[:-2] + b"]\n"
+def _list(
+    name: str, pattern: str, *columns: tuple[meshes.Words, NDArray[np.integer]], about: str = ""
+) -> Iterator[bytes]:
+    """Write rows of words as one array of USD."""
+    pieces = meshes.lines(pattern + ",", *columns)
+    yield f"{name} = [".encode()
+    last = next(pieces)
+    for piece in pieces:
+        yield last
+        last = piece
+    yield last[:-2] + f"]{about}\n".encode()
 
 
 def _material(name: str, surface: meshes.Surface) -> str:
@@ -128,20 +130,23 @@ float2 outputs:result
 """
 
 
-def _archive(files: dict[str, bytes]) -> bytes:
-    """Return a zip of uncompressed files whose bytes begin on boundaries of 64.
+def _archive(files: dict[str, list[bytes]]) -> bytes:
+    """Return a zip of uncompressed files, each in pieces, whose bytes begin on boundaries of 64.
 
     The standard library's zipfile cannot say where an entry's bytes begin.
     """
     body: list[bytes] = []
     directory, at = b"", 0
-    for name, data in files.items():
+    for name, pieces in files.items():
         title = name.encode()
         gap = -(at + 30 + len(title) + 4) % _ALIGNED
         extra = struct.pack("<HH", _PADDING, gap) + bytes(gap)
-        about = (20, 0, 0, 0, _MADE, zlib.crc32(data), len(data), len(data), len(title))
+        size, check = sum(map(len, pieces)), 0
+        for piece in pieces:
+            check = zlib.crc32(piece, check)
+        about = (20, 0, 0, 0, _MADE, check, size, size, len(title))
         directory += struct.pack("<4sH5H3I5H2I", b"PK\1\2", 20, *about, 0, 0, 0, 0, 0, at) + title
-        body += [struct.pack("<4s5H3I2H", b"PK\3\4", *about, len(extra)), title, extra, data]
+        body += [struct.pack("<4s5H3I2H", b"PK\3\4", *about, len(extra)), title, extra, *pieces]
         at = sum(map(len, body))
     count = len(files)
     end = (0, 0, count, count, len(directory), at, 0)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen import borrow
-from voxgen.errors import ReplyError
+from voxgen.errors import ReplyError, VoxgenError
 from voxgen.language import chance, expression, shapes
 from voxgen.language import document as documents
 from voxgen.language.canvas import Canvas, Choice, Chooser, Ruler
@@ -83,16 +83,24 @@ def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
     [1, 2, 0]
     """
     mended, _ = documents.mend(document)
-    builder = _Builder(mended, limits or Limits())
+    builder = _Builder(borrow.resolve(mended), limits or Limits())
     since = np.zeros((1, 1, 1), np.uint16)
 
     def note(number: int, canvas: Canvas) -> None:
         nonlocal since
-        if since.shape != canvas.grid.shape:
+        if canvas.touched is None:
             since = np.zeros(canvas.grid.shape, np.uint16)
-        filled = canvas.grid != 0
-        since *= filled
-        np.copyto(since, min(number + 1, 65535), where=filled & (since == 0))
+            boxes = [(canvas.low, canvas.high)]
+        else:
+            boxes = canvas.touched
+        canvas.touched = []
+        if not boxes:
+            return
+        low, high = (end([box[i] for box in boxes], axis=0) for i, end in enumerate((np.min, np.max)))
+        box = tuple(map(slice, low - canvas.low, high - canvas.low + 1))
+        filled = canvas.grid[box] != 0
+        since[box] *= filled
+        np.copyto(since[box], min(number + 1, 65535), where=filled & (since[box] == 0))
 
     builder.on_step = note
     shape = builder.run().shape
@@ -100,6 +108,17 @@ def order(document: Any, limits: Limits | None = None) -> NDArray[np.uint16]:
         return since
     low, high = occupied(since)
     return since[tuple(map(slice, low, high + 1))]
+
+
+def order_of(scene: Scene) -> NDArray[np.uint16] | None:
+    """Return which step made each cell, as `order` does; None where the grid was not built from steps."""
+    if not scene.document:
+        return None
+    try:
+        found = order(scene.document)
+    except VoxgenError:
+        return None
+    return found if found.shape == scene.grid.size else None
 
 
 class _Builder:

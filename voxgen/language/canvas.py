@@ -42,6 +42,7 @@ class Canvas:
         self.only: NDArray[np.bool_] | None = None  # per palette index: may it be overwritten?
         self.when: Chooser | None = None  # a condition per cell
         self.deadline = float("inf")  # time.monotonic() at which a step has to stop
+        self.touched: list[tuple[Cell, Cell]] | None = None  # the boxes painted in, for whoever wants to know
 
     def paint(self, shape: Shape, choice: Choice, materials: int) -> None:
         """Fill a shape; `materials` is how many the palette holds by now.
@@ -68,6 +69,8 @@ class Canvas:
         if self.when is not None:
             cells = cells[self.when.pick(*cells.T.astype(np.float64))]
         if len(cells):
+            if self.touched is not None:
+                self.touched.append((cells.min(0), cells.max(0)))
             at = tuple((cells - self.low).T)
             self.grid[at] = choice if isinstance(choice, int) else choice.pick(*cells.T.astype(np.float64))
 
@@ -112,6 +115,8 @@ class Canvas:
 
     def _slabs(self, low: Cell, high: Cell, work: int = 1) -> Iterator[tuple[Cell, Cell]]:
         """Cut a box into slabs that are cheap to evaluate, and look at the clock before each."""
+        if self.touched is not None:
+            self.touched.append((low, high))
         for slab in _slabs(low, high, work + (self.when.work if self.when else 0)):
             self.check_time()
             yield slab

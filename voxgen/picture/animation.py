@@ -76,7 +76,7 @@ def check(kind: str, frames: int, size: tuple[int, int]) -> None:
     most = min(MOST_FRAMES, MOST_PIXELS // (width * height))
     if not 2 <= frames <= most:
         hint = f"2 to {most} frames of {width}x{height} pixels"
-        raise UsageError(f"{frames} frames cannot be drawn", hint)
+        raise UsageError(f"{frames} frame{'s' if frames != 1 else ''} cannot be drawn", hint)
 
 
 def _developed(stage: Drawing, shots: Iterator[Any], background: str | None) -> Iterator[Image]:

@@ -143,7 +143,7 @@ function upload(gl, lists, old) {
   return {texture: made, groups, count};
 }
 
-/** Corners of AT_ONCE quads as triangles, made once for all draws. */
+/** Corners of up to AT_ONCE quads as triangles, made again where more are drawn. */
 function ensureIndices(screen, faces) {
   const wanted = Math.min(AT_ONCE, faces);
   if ((screen.indexed || 0) >= wanted) return;
@@ -162,7 +162,8 @@ function drawFaces(screen, uniforms, parts, top, shows) {
     gl.uniform1i(uniforms.faces.at, 0);
     for (const {base, upto, direction} of groups) {
       const count = upto[Math.min(top, upto.length - 1)];
-      if (!count || !shows(direction)) continue;
+      if (!count || direction !== undefined && !shows(direction)) continue;
+      ensureIndices(screen, count);
       for (let start = 0; start < count; start += AT_ONCE) {
         gl.uniform1i(uniforms.base.at, base + start);
         gl.drawElements(gl.TRIANGLES, Math.min(AT_ONCE, count - start) * 6, gl.UNSIGNED_INT, 0);
@@ -172,7 +173,7 @@ function drawFaces(screen, uniforms, parts, top, shows) {
 }
 
 /** Draw what the sun sees; return what the shaders need to know of it. */
-function drawShadow(screen, sun, size, top, solid) {
+function drawShadow(screen, values, sun, size, top, solid) {
   const {gl} = screen, right = unit([sun[1] || 1e-6, -sun[0], 0]), up = cross(sun, right);
   const ends = [right, up, sun].map(axis => {
     const sums = [0, 1].flatMap(a => [0, 1].flatMap(b => [0, 1].map(c => dot(axis, [a * size[0], b * size[1], c * top]))));
@@ -186,7 +187,7 @@ function drawShadow(screen, sun, size, top, solid) {
   gl.viewport(0, 0, SHADOW_SIDE, SHADOW_SIDE);
   gl.enable(gl.DEPTH_TEST);
   gl.clear(gl.DEPTH_BUFFER_BIT);
-  drawFaces(screen, use(screen, 'shadow', {to_screen: to_shadow}), solid, top, d => sun[d >> 1] * (d & 1 ? 1 : -1) > 0);
+  drawFaces(screen, use(screen, 'shadow', {...values, to_screen: to_shadow}), solid, top, d => sun[d >> 1] * (d & 1 ? 1 : -1) > 0);
   return {to_shadow, shadow_texel: 2 * Math.max(half[0], half[1]) / SHADOW_SIDE, shadow_bias: 1 / depth};
 }
 
@@ -209,14 +210,13 @@ function drawFrame(screen, canvas, values, {solid, clear, top, shows, ground, bl
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
     gl.depthMask(true);
   }
-  if (clear.some(part => part.count)) { // only the nearest glass of each pixel
-    gl.colorMask(false, false, false, false);
-    drawFaces(screen, use(screen, 'shadow', values), clear, top, shows);
-    gl.colorMask(true, true, true, true);
+  if (clear) { // from back to front
+    gl.depthMask(false);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
-    drawFaces(screen, use(screen, 'scene', values), clear, top, shows);
+    drawFaces(screen, use(screen, 'scene', values), [clear], top, shows);
     gl.disable(gl.BLEND);
+    gl.depthMask(true);
   }
   gl.disable(gl.DEPTH_TEST);
   gl.bindFramebuffer(gl.READ_FRAMEBUFFER, frames.many);

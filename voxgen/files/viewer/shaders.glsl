@@ -85,8 +85,11 @@ vec4 soft_light(vec3 place) {
 #part face
 // Vertices of quads out of their two words; see mesh.js.
 uniform highp usampler2D faces;
-uniform int base;
-struct Face { vec3 place, normal; vec2 corner; uint material; vec4 open; float depth; };
+uniform highp sampler2D surfaces; // glow / 8, metal, step
+uniform int base, step_now, layer_now; // of a build-up: what stands of which step
+struct Face { vec3 place, normal; vec2 corner; ivec2 kind; vec4 open; vec2 surface; float depth, passes; bool stands; };
+
+bool stands(uint step, int z) { return int(step) < step_now || int(step) == step_now && z < layer_now; }
 
 Face face() {
   int index = base + (gl_VertexID >> 2), which = gl_VertexID & 3;
@@ -104,31 +107,39 @@ Face face() {
   f.place[(axis + 1) % 3] += corner.x;
   f.place[(axis + 2) % 3] += corner.y;
   f.corner = corner;
-  f.material = words.y & 65535u;
+  f.kind = ivec2(words.y & 255u, words.y >> 8u & 255u);
+  vec3 surface = texelFetch(surfaces, f.kind, 0).rgb;
+  f.surface = surface.rg * vec2(8.0, 1.0);
   f.open = vec4(words.y >> 19u & 3u, words.y >> 21u & 3u, words.y >> 23u & 3u, words.y >> 25u & 3u) / 3.0;
-  f.depth = float(words.y >> 27u);
+  f.depth = float(words.y >> 27u & 15u);
+  f.passes = float(words.y >> 31u);
+  int z = int(words.x >> 20u & 1023u);
+  f.stands = stands(uint(surface.b * 255.0 + 0.5), z);
+  if (f.passes > 0.0) { // until the cell before it stands
+    f.stands = f.stands && !stands(words.y >> 19u & 255u, z + int(f.normal.z));
+    f.open = vec4(1.0);
+  }
   return f;
 }
 
 #part scene.vert
 uniform mat4 to_screen;
-uniform sampler2D colors, surfaces;
+uniform sampler2D colors;
 out vec3 place;
 out vec2 corner;
 flat out vec3 normal;
 flat out vec4 color, open;
-flat out vec3 surface; // glow, metal, depth of water
+flat out vec4 surface; // glow, metal, depth of water, whether it passes
 void main() {
   Face f = face();
-  ivec2 at = ivec2(f.material & 255u, f.material >> 8u);
-  color = texelFetch(colors, at, 0);
+  color = texelFetch(colors, f.kind, 0);
   color.rgb = mix(color.rgb / 12.92, pow((color.rgb + 0.055) / 1.055, vec3(2.4)), step(0.04045, color.rgb));
-  surface = vec3(texelFetch(surfaces, at, 0).rg * vec2(8.0, 1.0), f.depth);
+  surface = vec4(f.surface, f.depth, f.passes);
   place = f.place;
   normal = f.normal;
   corner = f.corner;
   open = f.open;
-  gl_Position = to_screen * vec4(place, 1.0);
+  gl_Position = f.stands ? to_screen * vec4(place, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
 }
 
 #part scene.frag
@@ -136,7 +147,7 @@ in vec3 place;
 in vec2 corner;
 flat in vec3 normal;
 flat in vec4 color, open;
-flat in vec3 surface;
+flat in vec4 surface;
 uniform vec3 eye;
 uniform float edges;
 layout(location = 0) out vec4 seen;
@@ -153,11 +164,12 @@ void main() {
   vec3 way = normalize(place - eye), albedo = color.rgb * 0.92;
   float crease = mix(mix(open.x, open.y, corner.x), mix(open.z, open.w, corner.x), corner.y);
   vec4 soft = soft_light(place + normal * max(0.75 * volume_side, 0.8));
+  soft = mix(soft, vec4(0.0, 0.0, 0.0, 1.0), surface.w); // nothing is before it yet
   float usual = normal.z > 0.5 ? 1.0 : normal.z < -0.5 ? 0.3 : 0.62; // of the sky, on a free wall
   float sees = min(soft.a / usual, 1.0) * mix(0.62, 1.0, crease);
   vec3 light = sky_irradiance(normal) * sees + PI * bounce * (1.0 - sees) * mix(0.55, 1.0, crease);
   light += sun_light * sunlight(place, normal, softness, 12);
-  light += soft.rgb * lamp_gain * 0.7 * mix(0.5, 1.0, crease); // on faces turned any way
+  light += soft.rgb * lamp_gain * 0.7 * mix(0.5, 1.0, crease) * max(1.0 - surface.x, 0.0); // on faces turned any way, not on lamps
   vec3 shown = color.rgb * 1.5 * (1.0 - exp(-1.2 * surface.x)) / exposure;
   vec3 radiance = albedo * light / PI + shown;
   float alpha = 1.0;
@@ -192,7 +204,10 @@ void main() {
 
 #part shadow.vert
 uniform mat4 to_screen;
-void main() { gl_Position = to_screen * vec4(face().place, 1.0); }
+void main() {
+  Face f = face();
+  gl_Position = f.stands ? to_screen * vec4(f.place, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
+}
 
 #part shadow.frag
 void main() {}

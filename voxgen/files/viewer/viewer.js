@@ -13,9 +13,10 @@ if (!window.DecompressionStream) throw Error('This browser is too old to unpack 
 
 const packed = fromBase85(scene.grid);
 const plain = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer();
-const grid = padded(scene.bits === 8 ? new Uint8Array(plain) : new Uint16Array(plain), scene.size);
-const [nx, ny, nz] = scene.size;
-const materials = readMaterials(scene.materials);
+const [nx, ny, nz] = scene.size, {rare, kinds: count} = scene;
+const end = 2 * rare + 3 * count, cells = new Uint8Array(plain, end, nx * ny * nz);
+const grid = padded(cells, new Uint16Array(plain, 0, rare), scene.size);
+const kinds = readKinds(scene.materials, new Uint16Array(plain, 2 * rare, count), new Uint8Array(plain, end - count, count));
 const points = outline(grid);
 
 /** Bytes of the base85 of git and Python, with a dot for "<". */
@@ -31,18 +32,19 @@ function fromBase85(text) {
   return out.subarray(0, Math.floor(text.length * 4 / 5));
 }
 
-/** 12 hexadecimal digits a material, from the first after air on: red, green, blue, opacity, glow / 8, metal. */
-function readMaterials(text) {
-  const count = text.length / 12, rows = Math.max(1, Math.ceil((count + 1) / 256));
-  const out = {kind: new Uint8Array(65536), glow: new Float32Array(65536), color: new Float32Array((count + 1) * 3),
-    colors: new Uint8Array(rows * 1024), surfaces: new Uint8Array(rows * 1024), rows};
+/** Kinds of cells, what differs in material or step. A material: red, green, blue, opacity, glow / 8, metal, in hexadecimal. */
+function readKinds(text, looks, steps) {
+  const count = looks.length, rows = Math.ceil((count + 1) / 256);
+  const out = {kind: new Uint8Array(65536), look: new Uint16Array(65536), step: new Uint8Array(65536), glow: new Float32Array(65536),
+    color: new Float32Array((count + 1) * 3), colors: new Uint8Array(rows * 1024), surfaces: new Uint8Array(rows * 1024), rows};
   for (let i = 1; i <= count; i++) {
-    const bytes = [0, 2, 4, 6, 8, 10].map(k => parseInt(text.substr((i - 1) * 12 + k, 2), 16));
+    const look = out.look[i] = looks[i - 1], step = out.step[i] = steps[i - 1];
+    const bytes = [0, 2, 4, 6, 8, 10].map(k => parseInt(text.substr((look - 1) * 12 + k, 2), 16));
     out.kind[i] = bytes[3] < 255 ? CLEAR : SOLID;
     out.glow[i] = bytes[4] / 255 * 8;
     for (let k = 0; k < 3; k++) out.color[i * 3 + k] = (bytes[k] / 255) ** 2.2;
     out.colors.set(bytes.slice(0, 4), i * 4);
-    out.surfaces.set(bytes.slice(4), i * 4);
+    out.surfaces.set([bytes[4], bytes[5], step], i * 4);
   }
   return out;
 }
@@ -57,27 +59,30 @@ function meanOfFaces(value) {
 
 // --- on the card
 
-const screen = makeScreen(gl, $('shaders').textContent);
-const lists = findFaces(grid, materials.kind);
-const brightness = meanOfFaces(i => materials.glow[i] * Math.max(...materials.color.subarray(i * 3, i * 3 + 3)));
-const paint = [0, 1, 2].map(k => 0.92 * meanOfFaces(i => materials.color[i * 3 + k])); // what the scene throws back
-const glowing = glowingFaces(lists, materials);
-const [solid, clear] = lists.map(six => upload(gl, six.map((list, direction) => ({...list, direction}))));
+const screen = makeScreen(gl, new TextDecoder().decode(new Uint8Array(plain, end + cells.length)));
+const lists = findFaces(grid, kinds);
+const brightness = meanOfFaces(i => kinds.glow[i] * Math.max(...kinds.color.subarray(i * 3, i * 3 + 3)));
+const paint = [0, 1, 2].map(k => 0.92 * meanOfFaces(i => kinds.color[i * 3 + k])); // what the scene throws back
+const glowing = glowingFaces(lists, kinds);
+const solid = upload(gl, lists[0].map((list, direction) => ({...list, direction})));
+const clear = lists[1].map(list => list.words).filter(words => words.length); // sorted for each view
 lists.length = 0;
-let caps = [];
-ensureIndices(screen, Math.max(nx * ny, ...[solid, clear].flatMap(part => part.groups.map(group => group.upto[nz]))));
+let caps = {clear: []}; // what closes a cut, or the step that is built
+let plan = null; // of the build-up: passing faces, and the first and last layer of each step
+let sorted = null, sorted_for = '';
 const textures = {};
 for (const name of ['colors', 'surfaces']) {
   textures[name] = [{colors: 1, surfaces: 2}[name], gl.TEXTURE_2D, texture(gl, gl.TEXTURE_2D, gl.NEAREST)];
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, materials.rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, materials[name]);
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, kinds.rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, kinds[name]);
 }
 textures.shadow_map = [3, gl.TEXTURE_2D, screen.shadow];
 textures.volume = [4, gl.TEXTURE_3D, texture(gl, gl.TEXTURE_3D, gl.LINEAR)];
+
 let volume;
 
 function lightUp() {
   const strongest = Math.max(...Object.values(scene.lights).map(lampGain));
-  const {data, size, side, margin} = lightVolume(grid, state.top, materials.kind, glowing, strongest);
+  const {data, size, side, margin} = lightVolume(grid, state.top, kinds.kind, glowing, strongest);
   gl.activeTexture(gl.TEXTURE4);
   gl.bindTexture(gl.TEXTURE_3D, textures.volume[2]);
   gl.texImage3D(gl.TEXTURE_3D, 0, gl.RGBA16F, ...size, 0, gl.RGBA, gl.FLOAT, data);
@@ -93,7 +98,8 @@ const HALF = Math.tan(14 * Math.PI / 180); // of the picture's height at distanc
 const LIGHTS = Object.keys(scene.lights);
 const home = {...scene.view, top: nz, light: scene.light, edges: false, spin: false};
 const state = {...home, target: [nx / 2, ny / 2, nz / 2], distance: 1, moved: false};
-let dirty = true, shadow = null, building = null, last = 0, coast = [0, 0], relight = 0;
+let dirty = true, shadow = null, last = 0, coast = [0, 0], relight = 0;
+let built = null, rising = false; // how many steps stand, null for all; whether they grow
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 function axes() {
@@ -119,11 +125,11 @@ function frameScene() {
 }
 
 function frame(now) {
-  const seconds = Math.min(0.1, (now - last) / 1000);
+  const elapsed = Math.min(1, (now - last) / 1000), seconds = Math.min(0.1, elapsed);
   last = now;
   if (state.spin) turn(seconds * 24, 0);
   if (Math.abs(coast[0]) + Math.abs(coast[1]) > 0.02 && !fingers.size) { turn(...coast); coast = coast.map(v => v * 0.88); }
-  if (building !== null) grow(seconds);
+  if (rising) grow(elapsed); // which ends in time on slow machines too
   if (relight && now > relight) { relight = 0; lightUp(); dirty = true; }
   if (dirty) draw();
   requestAnimationFrame(frame);
@@ -138,23 +144,44 @@ function draw() {
     if (!state.moved) frameScene();
   }
   fit(screen, width, height);
-  const light = scene.lights[state.light], {top} = state, opaque = [solid, ...caps.slice(0, 1)];
-  if (!shadow) shadow = drawShadow(screen, light.sun, scene.size, Math.max(top, 1), opaque);
+  const light = scene.lights[state.light], {top} = state, growth = growthOf();
+  const opaque = [solid, caps.solid, ...(growth.rises ? [plan.solid] : [])];
+  if (!shadow) shadow = drawShadow(screen, {...growth, ...textures}, light.sun, scene.size, top, opaque);
   const {back, right, up} = axes(), eye = along(state.target, back, state.distance);
   const reach = Math.hypot(nx, ny, nz) * 3, half = HALF / state.zoom;
   const near = Math.max(0.3, state.distance - reach), far = state.distance + reach * 2;
   const open = [0, 1, 2].map(k => Math.max(1e-3, Math.PI * (light.horizon[k] * 0.2 + light.zenith[k] * 0.8) + light.sun_light[k] * Math.max(light.sun[2], 0)));
   const tall = nz * Math.hypot(light.sun[0], light.sun[1]) / Math.max(light.sun[2], 0.2), wide = Math.max(nx, ny);
-  const values = {...light, scene_size: scene.size, ...volume, ...shadow, ...textures, eye, frame: [width, height], edges: +state.edges,
+  const values = {...light, scene_size: scene.size, ...volume, ...shadow, ...textures, ...growth, eye, frame: [width, height], edges: +state.edges,
     softness: Math.min(4, Math.max(0.35, light.radius * 14)), lamp_gain: lampGain(light), open_light: open,
     bounce: open.map((v, k) => v * paint[k] * 0.12),
     square: [nx / 2, ny / 2, wide / 2 + Math.min(1.6 * wide + 20, Math.max(0.6 * wide, 1.15 * tall))],
     to_screen: matrix(right, up, back, eye, {x: height / width / half, y: 1 / half, z: -(far + near) / (far - near),
       shift: -2 * far * near / (far - near), perspective: true})};
   const shows = d => d & 1 ? eye[d >> 1] > 0 : eye[d >> 1] < scene.size[d >> 1];
-  drawFrame(screen, canvas, values, {solid: opaque, clear: [clear, ...caps.slice(1)], top, shows, ground: eye[2] > 0 && back[2] > 0.02, bloom: glowing.length ? light.bloom : 0});
+  drawFrame(screen, canvas, values, {solid: opaque, clear: sortClear(eye, growth.rises), top, shows, ground: eye[2] > 0 && back[2] > 0.02, bloom: glowing.length ? light.bloom : 0});
   const {dataset} = document.documentElement; // for whoever tests the page
   dataset.frames = +(dataset.frames || 0) + 1;
+}
+
+/** What the shaders need to know of a build-up. */
+function growthOf() {
+  if (built === null) return {step_now: 256, layer_now: 0, rises: false};
+  const step = Math.min(1 + Math.floor(built), scene.steps), low = plan.low[step];
+  return {step_now: step, layer_now: low + Math.floor((built - step + 1) * (plan.high[step] - low + 1)), rises: true};
+}
+
+/** Put clear faces in order where the eye went to another cell. */
+function sortClear(eye, rises) {
+  const sources = [...clear, caps.clear, ...(rises ? [plan.clear] : [])];
+  if (!sources.some(words => words.length)) return null;
+  const cell = eye.map((v, k) => Math.max(-1, Math.min(scene.size[k], Math.floor(v)))), key = [cell, state.top, rises].join();
+  if (key !== sorted_for) {
+    const words = backToFront(sources, scene.size, cell, state.top);
+    sorted = upload(gl, [{words, upto: [words.length / 2]}], sorted);
+    sorted_for = key;
+  }
+  return sorted;
 }
 
 function turn(azimuth, elevation) {
@@ -176,13 +203,21 @@ function pan(x, y) {
 }
 
 function cut(top) {
+  built = null;
+  rising = false;
+  press('build', false);
   state.top = Math.max(1, Math.min(nz, Math.round(top)));
-  for (const cap of caps) gl.deleteTexture(cap.texture);
-  caps = state.top === nz ? [] : capFaces(grid, materials.kind, state.top).map(words =>
-    upload(gl, [{words, upto: [words.length / 2], direction: 5}]));
+  cap(state.top);
   $('layers').value = state.top;
-  shadow = null;
   relight = last + 150; // once the slider rests
+}
+
+/** Close what is cut below a layer, or the one step that is built up to there. */
+function cap(top, step) {
+  const [solids, clears] = capFaces(grid, kinds, top, step);
+  caps = {solid: upload(gl, [{words: solids, upto: [solids.length / 2], direction: 5}], caps.solid), clear: clears};
+  sorted_for = '';
+  shadow = null;
   dirty = true;
 }
 
@@ -196,11 +231,23 @@ function choose(light) {
   dirty = true;
 }
 
+/** Show the first steps, and of the one after them a share from below. */
+function raise(steps) {
+  if (!plan) {
+    const {lists: [solids, clears], low, high} = passingFaces(grid, kinds);
+    plan = {solid: upload(gl, [{words: solids, upto: [solids.length / 2]}]), clear: clears, low, high};
+  }
+  if (built === null) cut(nz);
+  const {step_now, layer_now} = growthOf();
+  built = Math.max(0, steps);
+  const now = growthOf();
+  if (now.step_now !== step_now || now.layer_now !== layer_now) cap(now.layer_now, now.step_now);
+}
+
 function grow(seconds) {
-  building += seconds * Math.max(8, nz / 4);
-  if (building >= nz) building = null;
-  cut(building ?? nz);
-  if (building === null) press('build', false);
+  const whole = scene.steps > 1 ? Math.max(4, Math.min(9, scene.steps / 8)) : Math.min(4, nz / 8); // seconds
+  raise(built + seconds * scene.steps / whole);
+  if (built >= scene.steps) cut(nz);
 }
 
 function press(id, on) { $(id).setAttribute('aria-pressed', on); }
@@ -208,7 +255,7 @@ function press(id, on) { $(id).setAttribute('aria-pressed', on); }
 const acts = {
   spin() { state.spin = !state.spin; press('spin', state.spin); },
   edges() { state.edges = !state.edges; press('edges', state.edges); dirty = true; },
-  build() { building = building === null ? 0 : null; press('build', building !== null); if (building === null) cut(nz); },
+  build() { if (rising) cut(nz); else { raise(0); rising = true; press('build', true); } },
   save() {
     draw(); // the picture is only there until the browser has shown it
     canvas.toBlob(blob => {
@@ -219,7 +266,7 @@ const acts = {
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     });
   },
-  home() { Object.assign(state, home, {moved: false}); building = null; coast = [0, 0]; for (const id of ['spin', 'edges', 'build']) press(id, false); cut(nz); choose(home.light); frameScene(); },
+  home() { Object.assign(state, home, {moved: false}); coast = [0, 0]; for (const id of ['spin', 'edges']) press(id, false); cut(nz); choose(home.light); frameScene(); },
   full() { if (document.fullscreenElement) document.exitFullscreen(); else document.documentElement.requestFullscreen().catch(() => {}); },
   help() { $('keys').hidden = !$('keys').hidden; press('help', !$('keys').hidden); },
 };
@@ -266,12 +313,12 @@ for (const button of document.querySelectorAll('#bar button')) button.addEventLi
 $('light').append(...LIGHTS.map(name => new Option(name, name)));
 $('light').addEventListener('change', event => { choose(event.target.value); canvas.focus(); });
 $('layers').max = nz;
-$('layers').addEventListener('input', event => { building = null; press('build', false); cut(+event.target.value); });
+$('layers').addEventListener('input', event => cut(+event.target.value));
 $('full').hidden = !document.fullscreenEnabled;
 canvas.addEventListener('webglcontextlost', event => { event.preventDefault(); location.reload(); });
 new ResizeObserver(() => { dirty = true; }).observe(canvas);
 
-/** #light=night&view=30,26,1&layers=20&edges&spin&bare: a page that opens as told. */
+/** #light=night&view=30,26,1&layers=20&built=0.5&edges&spin&bare: a page that opens as told. */
 function follow(hash) {
   const wish = new URLSearchParams(hash.slice(1));
   const view = (wish.get('view') || '').split(',').map(Number);
@@ -280,6 +327,7 @@ function follow(hash) {
   acts.home();
   choose(wish.get('light'));
   if (wish.has('layers')) cut(+wish.get('layers') || nz);
+  if (wish.has('built')) raise((+wish.get('built') || 0) * scene.steps);
   if (wish.has('edges')) acts.edges();
   if (wish.has('spin')) acts.spin();
 }
