@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.picture import tone
 from voxgen.picture.camera import Camera
 from voxgen.picture.lattice import SOFT, SUN, Floats
 from voxgen.picture.quality import Quality
@@ -106,20 +105,19 @@ def _covered(volume: Volume | Room, x: NDArray[np.intp], y: NDArray[np.intp]) ->
 
 
 def _filled(image: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Fill unknown pixels of (H, W, 3) with the mean of the known ones near them.
-
-    By pyramids: a level has the mean of what is known of two by two pixels, and what is unknown comes from
-    the level above (push-pull of S. Gortler et al., "The Lumigraph", 1996, with a box filter).
-    """
-    if known.all() or not known.any():
-        return image * known[..., None]
-    weight = known[..., None].astype(np.float32)
-    share, light = tone.halved(weight), tone.halved(image * weight)
-    light /= np.maximum(share, np.float32(0.25))
-    coarse = _filled(light, share[..., 0] > 0)
-    height, width = known.shape
-    wide = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    return np.where(known[..., None], image, wide)
+    """Grow known pixels of (H, W, 3) into the unknown, farther than any blur reaches."""
+    width = known.shape[1] + 2
+    there = np.pad(known, 1).reshape(-1)
+    light = np.pad(image * known[..., None], [(1, 1), (1, 1), (0, 0)]).reshape(-1, 3)
+    unknown = np.flatnonzero(np.pad(~known, 1))
+    for _ in range(16):
+        around = unknown[:, None] + np.array([-width, width, -1, 1])
+        times = there[around].sum(axis=1)
+        grown, edge = unknown[times > 0], around[times > 0]
+        light[grown] = light[edge].sum(axis=1) / times[times > 0, None].astype(np.float32)
+        there[grown] = True
+        unknown = unknown[times == 0]
+    return light.reshape(-1, width, 3)[1:-1, 1:-1]
 
 
 def _blurred(image: Floats) -> Floats:
