@@ -241,7 +241,7 @@ def test_view_goes_where_it_is_told(
     assert capsysbinary.readouterr().out == b"there.html\n"
     assert run(["view", "hut.npz", "-o", "-"]) == 0
     assert capsysbinary.readouterr().out == html.write(built())
-    assert run(["view", "hut.npz", "-o", "there.png"]) == 2
+    assert run(["view", "hut.npz", "-o", "there.png"]) == 6
     assert b"a page is HTML" in capsysbinary.readouterr().err
     assert opened == []
 

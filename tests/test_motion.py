@@ -156,7 +156,7 @@ def test_mp4_without_ffmpeg_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["a.mov", "a", "a.png"])
 def test_an_unknown_ending_lists_the_known(name: str) -> None:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(FileError) as caught:
         motion.check(name, 10)
     assert ".webp, .gif, .apng or .mp4" in str(caught.value.hint)
 

@@ -31,10 +31,10 @@ OPAQUE = 128  # alpha from which a GIF shows a pixel
 
 
 def check(path: str | Path, fps: float) -> Path:
-    """Return the path; raises UsageError where no writer fits its extension, is there, or has that rate."""
+    """Return the path; raises FileError for another extension, UsageError for a rate none has."""
     path = Path(path)
     if path.suffix.lower() not in WRITERS:
-        raise UsageError(
+        raise FileError(
             f"{path}: {path.suffix or 'no extension'} is no moving picture", f"end it in {_KNOWN}"
         )
     if not 0.1 <= fps <= 100:
@@ -47,7 +47,7 @@ def check(path: str | Path, fps: float) -> Path:
 def write(path: str | Path, frames: Iterable[Frame], count: int, fps: float) -> Path:
     """Write `count` frames, (H, W, 3) or (H, W, 4) uint8 sRGB and all alike, as the extension says.
 
-    They loop for ever, but in MP4. Raises UsageError as `check` does, and for MP4 with a see-through
+    They loop for ever, but in MP4. Raises as `check` does, and UsageError for MP4 with a see-through
     background; FileError when the file cannot be written.
     """
     path = check(path, fps)
