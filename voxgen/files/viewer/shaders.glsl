@@ -163,13 +163,17 @@ vec3 ripple(vec2 at) {
 void main() {
   vec3 way = normalize(place - eye), albedo = color.rgb * 0.92;
   float crease = mix(mix(open.x, open.y, corner.x), mix(open.z, open.w, corner.x), corner.y);
-  vec4 soft = soft_light(place + normal * max(0.75 * volume_side, 0.8));
+  float reach = max(0.75 * volume_side, 0.8);
+  vec4 soft = soft_light(place + normal * reach);
   soft = mix(soft, vec4(0.0, 0.0, 0.0, 1.0), surface.w); // nothing is before it yet
   float usual = normal.z > 0.5 ? 1.0 : normal.z < -0.5 ? 0.3 : 0.62; // of the sky, on a free wall
   float sees = min(soft.a / usual, 1.0) * mix(0.62, 1.0, crease);
   vec3 light = sky_irradiance(normal) * sees + PI * bounce * (1.0 - sees) * mix(0.55, 1.0, crease);
   light += sun_light * sunlight(place, normal, softness, 12);
-  light += soft.rgb * lamp_gain * 0.7 * mix(0.5, 1.0, crease) * max(1.0 - surface.x, 0.0); // on faces turned any way, not on lamps
+  vec3 beyond = soft_light(place + normal * (reach + 2.0 * volume_side)).rgb; // brighter where lamps are before the face
+  float near_by = dot(soft.rgb, vec3(1.0)), farther = dot(beyond, vec3(1.0));
+  float turned = clamp(0.5 + 1.2 * (farther - near_by) / (farther + near_by + 1e-4), 0.08, 1.0);
+  light += soft.rgb * lamp_gain * 1.3 * turned * mix(0.5, 1.0, crease) * max(1.0 - surface.x, 0.0); // lamps do not light themselves
   vec3 shown = color.rgb * 1.5 * (1.0 - exp(-1.2 * surface.x)) / exposure;
   vec3 radiance = albedo * light / PI + shown;
   float alpha = 1.0;
