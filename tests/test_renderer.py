@@ -248,6 +248,22 @@ def test_a_dark_sky_makes_lamps_light_their_surroundings() -> None:
 
 
 @needs_driver
+def test_a_shader_that_the_driver_refuses_is_one_error_and_no_black_picture(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from voxgen.picture import screen
+
+    window = screen.Screen(16, 16)
+    mesh = screen.quads(np.array([[[-1, 0, 0], [1, 0, 0], [1, 1, 0], [-1, 1, 0]]]), np.zeros((1, 4, 2)))
+    with pytest.raises(RenderError, match=r"refuses a shader: .*nonsense") as caught:
+        window.shoot([screen.paint(mesh, "", "nonsense(at)", {})])
+    assert "--renderer soft" in caught.value.hint
+    assert capfd.readouterr() == ("", "")
+    assert window.shoot([screen.paint(mesh, "", "vec4(1.0)", {})]).any(), "the next one is drawn"
+    window.close()
+
+
+@needs_driver
 def test_a_plain_background_is_plain() -> None:
     image = draw(slab(3, 3, 3), background="#20a040")
     assert np.abs(image[:6] - [0x20, 0xA0, 0x40]).max() <= 3

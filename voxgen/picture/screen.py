@@ -6,8 +6,10 @@ Open a Screen only after `driver.probe()` found a driver: VTK ends the process w
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,12 @@ import numpy as np
 import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  (registers the OpenGL classes)
 from numpy.typing import NDArray
 from vtkmodules.util import numpy_support
-from vtkmodules.vtkCommonCore import VTK_FLOAT, vtkPoints
+from vtkmodules.vtkCommonCore import VTK_FLOAT, vtkLogger, vtkOutputWindow, vtkPoints, vtkStringOutputWindow
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkImageData, vtkPolyData
 from vtkmodules.vtkCommonMath import vtkMatrix4x4
 from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper, vtkRenderer, vtkRenderWindow, vtkTexture
 
+from voxgen.errors import RenderError
 from voxgen.picture import driver
 
 WINDOW_CLASS = "VTK_DEFAULT_OPENGL_WINDOW"  # environment variable that VTK reads for every new window
@@ -139,6 +142,29 @@ def _new_window() -> Any:
                 os.environ[WINDOW_CLASS] = before
 
 
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Raise RenderError where a shader does not compile: VTK prints it, line by line, and draws black."""
+    usual, said = vtkOutputWindow.GetInstance(), vtkStringOutputWindow()
+    loud = vtkLogger.GetCurrentVerbosityCutoff()
+    vtkOutputWindow.SetInstance(said)
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
+    try:
+        yield
+    finally:
+        vtkOutputWindow.SetInstance(usual)
+        vtkLogger.SetStderrVerbosity(loud)
+    complaint = said.GetOutput()
+    if "shader program" in complaint:
+        why = re.search(r"\berror:? (.+)", complaint)  # Mesa and others begin the line with it
+        raise RenderError(
+            f"the graphics driver refuses a shader: {why[1][:120] if why else 'it does not say why'}",
+            "draw with --renderer soft, and report the driver",
+        )
+    if complaint:
+        usual.DisplayText(complaint)
+
+
 class Screen:
     """An off-screen window of float32 RGBA pixels, cleared to nothing."""
 
@@ -185,7 +211,8 @@ class Screen:
             self.actors = list(actors)
         self.renderer.SetPreserveColorBuffer(over)
         self.renderer.SetPreserveDepthBuffer(over)
-        self.window.Render()
+        with _heard():
+            self.window.Render()
         color = self.window.GetRenderFramebuffer().GetColorAttachmentAsTextureObject(0)
         pixels = color.Download()
         pixels.Download2D(VTK_FLOAT, self.image, (self.width, self.height), 4, (0, 0))
