@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from voxgen.errors import UsageError
 from voxgen.scene import View, VoxelGrid
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 FOV = 28.0  # vertical field of view, degrees: a long lens keeps the voxels' proportions
 FILL = 0.90  # share of the frame the scene takes in its limiting direction
@@ -37,17 +37,17 @@ class Camera:
     near, far: distances along the view that enclose the scene.
     """
 
-    eye: Floats
-    right: Floats
-    up: Floats
-    back: Floats
+    eye: Doubles
+    right: Doubles
+    up: Doubles
+    back: Doubles
     half: float
     aspect: float
     parallel: bool
     near: float
     far: float
 
-    def project(self, points: NDArray[Any]) -> Floats:
+    def project(self, points: NDArray[Any]) -> Doubles:
         """Points (..., 3) -> (..., 3): x and y in -1..1 inside the frame (y up), depth along the view."""
         offset = points - self.eye
         depth = -(offset @ self.back)
@@ -56,7 +56,7 @@ class Camera:
         y = offset @ self.up / scale
         return np.stack([x, y, depth], axis=-1)
 
-    def project_each(self, points: NDArray[Any]) -> Floats:
+    def project_each(self, points: NDArray[Any]) -> Doubles:
         """Project as `project` does, and bit for bit alike wherever a point stands in the array."""
         offset = points - self.eye
         x, y, z = offset[..., 0], offset[..., 1], offset[..., 2]
@@ -73,7 +73,7 @@ class Camera:
             start, way = np.broadcast_to(self.eye, aside.shape), aside - self.back
         return start.astype(np.float32), way.astype(np.float32)
 
-    def projection(self, window: tuple[float, float, float, float] = (-1, 1, -1, 1)) -> Floats:
+    def projection(self, window: tuple[float, float, float, float] = (-1, 1, -1, 1)) -> Doubles:
         """Return the OpenGL projection matrix (4, 4) of part of the frame: left, right, bottom, top."""
         left, right, bottom, top = window
         near, far = self.near, self.far
@@ -145,7 +145,7 @@ def aim(view: str | View | None) -> tuple[float, float, float, bool]:
     return azimuth, elevation, view.zoom, parallel
 
 
-def outline(grid: VoxelGrid) -> Floats:
+def outline(grid: VoxelGrid) -> Doubles:
     """Return points (n, 3) whose convex hull encloses the occupied voxels: the ends of every column."""
     filled = grid.indices != 0
     columns = filled.any(axis=2)
@@ -156,7 +156,7 @@ def outline(grid: VoxelGrid) -> Floats:
     return np.concatenate(points).astype(np.float64)
 
 
-def revolved(points: Floats, ways: int = 180) -> Floats:
+def revolved(points: Doubles, ways: int = 180) -> Doubles:
     """Return points (n, 3) around all that others sweep when they turn about the middle of their box."""
     middle = (points.min(axis=0) + points.max(axis=0))[:2] / 2
     radius = np.hypot(*(points[:, :2] - middle).T)
@@ -169,14 +169,14 @@ def revolved(points: Floats, ways: int = 180) -> Floats:
     return np.column_stack([across, np.repeat(heights, ways)])
 
 
-def direction(azimuth: float, elevation: float) -> Floats:
+def direction(azimuth: float, elevation: float) -> Doubles:
     """Return the unit vector (3,) towards a place in the sky; azimuth as in Light."""
     a, e = math.radians(azimuth), math.radians(elevation)
     return np.array([math.cos(e) * math.sin(a), -math.cos(e) * math.cos(a), math.sin(e)])
 
 
 def fit(
-    points: Floats, view: str | View | None, size: tuple[int, int], *, parallel: bool | None = None
+    points: Doubles, view: str | View | None, size: tuple[int, int], *, parallel: bool | None = None
 ) -> Camera:
     """Return a camera that shows all points (n, 3) in a frame of (width, height) pixels.
 
@@ -222,7 +222,7 @@ def pixel_view(view: str | View | None) -> View:
     return View(45.0 + 90 * round((azimuth - 45) / 90), 30.0, zoom)
 
 
-def pixel_grain(points: Floats, view: str | View | None, size: tuple[int, int]) -> int:
+def pixel_grain(points: Doubles, view: str | View | None, size: tuple[int, int]) -> int:
     """Return how many pixels of a picture make one square pixel of pixel art, 2 to 6.
 
     About 3 in a picture 960 pixels high, a little more or less where voxels then come out even.
@@ -234,7 +234,7 @@ def pixel_grain(points: Floats, view: str | View | None, size: tuple[int, int]) 
     return usual
 
 
-def pixel_camera(points: Floats, view: str | View | None, size: tuple[int, int], grain: int) -> Camera:
+def pixel_camera(points: Doubles, view: str | View | None, size: tuple[int, int], grain: int) -> Camera:
     """Return a parallel camera for pixel art, in a frame of size / grain pixels, rounded up.
 
     Where that costs little of the frame, the edges of voxels run from pixel corner to pixel corner.
@@ -248,7 +248,7 @@ def coarse(size: tuple[int, int], grain: int) -> tuple[int, int]:
     return -(-size[0] // grain), -(-size[1] // grain)
 
 
-def _evened(points: Floats, view: str | View | None, size: tuple[int, int], grain: int) -> Camera | None:
+def _evened(points: Doubles, view: str | View | None, size: tuple[int, int], grain: int) -> Camera | None:
     """Return the camera of pixel art with whole pixels a voxel, None where the scene would not fill it."""
     frame = coarse(size, grain)
     camera = fit(points, pixel_view(view), frame, parallel=True)

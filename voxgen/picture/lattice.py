@@ -1,14 +1,16 @@
-"""What light is cast on with and without GL: shared points of faces, empty space, glowing palettes."""
+"""What light is cast on with and without GL: shared points of faces, empty space, paints, the sun."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.picture.mesher import TANGENTS, Faces
+from voxgen.picture.mesher import NORMALS, TANGENTS, Faces
 from voxgen.picture.sky import Sky
+from voxgen.picture.tone import to_linear
 from voxgen.scene import Indices, Material
 
 Floats = NDArray[np.float32]
@@ -18,19 +20,44 @@ ALBEDO = 0.92  # what the whitest paint throws back
 SUN, SOFT, SUN_MAP = 0, 1, 2  # kinds of light, as in bake.glsl
 
 
-def glowing(
-    colors: NDArray[np.float64], palette: tuple[Material, ...], faces: Faces, sky: Sky
-) -> tuple[Floats, Floats]:
-    """How bright lamps are shown (exposed radiance), and what they emit (radiance); each (materials, 3).
+class Paints:
+    """What a cropped grid is painted with, by material, under a sky; material 0 is air.
+
+    albedo, shown, emission: (materials, 3), of which shown is exposed radiance, emission radiance; opacity,
+    metal: (materials,); base: (X, Y), what stands on the ground.
 
     A lamp is shown no brighter than keeps its colour; the light that it casts is much stronger, but less
     so where much glows, as if the eye adapted.
     """
-    glow = np.array([np.clip(m.glow, 0, 8) for m in palette], np.float64)
-    shown = colors * (1.5 * (1 - np.exp(-1.2 * glow)))[:, None]
-    share = float((glow * colors.max(axis=1))[faces.material].mean()) if len(faces) else 0.0
-    emission = colors * (glow * sky.glow / sky.exposure / (1 + 14 * share))[:, None]
-    return shown.astype(np.float32), emission.astype(np.float32)
+
+    def __init__(self, indices: Indices, palette: tuple[Material, ...], faces: Faces, sky: Sky) -> None:
+        colors = to_linear(np.array([m.color for m in palette], np.float64) / 255)
+        glow = np.array([np.clip(m.glow, 0, 8) for m in palette], np.float64)
+        share = float((glow * colors.max(axis=1))[faces.material].mean()) if len(faces) else 0.0
+        emission = colors * (glow * sky.glow / sky.exposure / (1 + 14 * share))[:, None]
+        self.albedo = (colors * ALBEDO).astype(np.float32)
+        self.shown = (colors * (1.5 * (1 - np.exp(-1.2 * glow)))[:, None]).astype(np.float32)
+        self.emission = emission.astype(np.float32)
+        self.opacity = np.array([np.clip(m.opacity, 0, 1) for m in palette], np.float32)
+        self.metal = np.array([np.clip(m.metal, 0, 1) for m in palette], np.float32)
+        self.base = self.opacity[indices[:, :, 0]] >= 1
+        self.shape: tuple[int, ...] = indices.shape
+
+
+def sunlight(bake: Callable[[Floats, int, int], Floats], points: Floats, sky: Sky, samples: int) -> Floats:
+    """Return the sun's irradiance (n, 3): a few samples settle what is fully lit or fully in shade.
+
+    bake: gives it for points (n, 4) by the number of the first sample and how many.
+    """
+    few = min(4, samples)
+    light = bake(points, 0, few)
+    ways = np.concatenate([NORMALS, [[0, 0, 1]]])
+    open_sun = np.maximum(ways @ sky.sun, 0) * sky.sun_light.max()  # by direction
+    share = light.max(axis=1) / np.maximum(open_sun[np.clip(points[:, 3].astype(np.intp), 0, 6)], 1e-6)
+    unsure = np.flatnonzero((share > 0.01) & (share < 0.97) & (samples > few))
+    more = bake(points[unsure], few, samples - few)
+    light[unsure] += (more - light[unsure]) * np.float32((samples - few) / samples)
+    return light
 
 
 def free_space(indices: Indices) -> NDArray[np.uint8]:

@@ -14,24 +14,23 @@ from vtkmodules.vtkRenderingCore import vtkTexture
 
 from voxgen.errors import RenderError
 from voxgen.picture.lattice import (
-    ALBEDO,
     FREE,
     SOFT,
     SUN,
     SUN_MAP,
     Floats,
+    Paints,
     facing,
     free_space,
-    glowing,
     lattice,
     resampled,
     smoothed,
+    sunlight,
 )  # fmt: skip
 from voxgen.picture.mesher import CORNERS, TANGENTS, Faces
 from voxgen.picture.quality import Quality
 from voxgen.picture.screen import LIMIT, Screen, Uniforms, paint, quads, refill, set_uniforms, shader, texture
 from voxgen.picture.sky import Sky
-from voxgen.picture.tone import to_linear
 from voxgen.scene import Indices, Material
 
 LAMPS = 4096  # entries of the lamp table
@@ -39,20 +38,14 @@ TILE = (1024, 256)  # points per draw
 SAMPLES_PER_DRAW = 16  # of a full tile: keeps one draw short, for drivers that stop long ones
 
 
-class Volume:
+class Volume(Paints):
     """A grid made ready to trace: textures and uniforms that every tracing shader takes.
 
     indices: (X, Y, Z), cropped to what is occupied; palette: material 0 is air.
     """
 
     def __init__(self, indices: Indices, palette: tuple[Material, ...], faces: Faces, sky: Sky) -> None:
-        self.shape = indices.shape
-        colors = to_linear(np.array([m.color for m in palette], np.float64) / 255)
-        self.albedo = (colors * ALBEDO).astype(np.float32)  # (materials, 3)
-        self.shown, self.emission = glowing(colors, palette, faces, sky)
-        self.opacity = np.array([np.clip(m.opacity, 0, 1) for m in palette], np.float32)
-        self.metal = np.array([np.clip(m.metal, 0, 1) for m in palette], np.float32)
-        self.base = self.opacity[indices[:, :, 0]] >= 1  # (X, Y): what the scene stands on
+        super().__init__(indices, palette, faces, sky)
         cells, columns_log2, wide = _grid_image(indices, self.opacity)
         lamps, count = _lamp_table(faces, self.emission)
         palette_image = _palette_image(self.albedo, self.opacity, self.emission, self.metal)
@@ -163,6 +156,7 @@ class Baker:
 
     def __init__(self, volume: Volume, sky: Sky, screen: Screen | None = None) -> None:
         width, height = TILE
+        self.sky = sky
         self.screen = screen or Screen(width, height)
         whole = np.array([[[-1, 0, 0], [1, 0, 0], [1, 1, 0], [-1, 1, 0]]])
         self.points = texture(np.zeros((height, width, 4), np.float32))
@@ -173,8 +167,6 @@ class Baker:
         flat[1, 3] = -1
         self.screen.look((0, 0, 5), (0, 0, 0), (0, 1, 0), flat)
         side = int(np.sqrt(len(volume.sun_map_points)))
-        facing = [-sky.sun[0], sky.sun[0], -sky.sun[1], sky.sun[1], -sky.sun[2], sky.sun[2], sky.sun[2]]
-        self.open_sun = np.maximum(facing, 0) * sky.sun_light.max()  # by direction
         depth = self.bake(volume.sun_map_points, 0.0, SUN_MAP, 1)
         refill(volume.textures["sun_map"], depth.reshape(side, side, 3))
 
@@ -207,15 +199,12 @@ class Baker:
         return out / np.float32(samples)
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
-        """Return the sun's irradiance (n, 3): a few samples settle what is fully lit or fully in shade."""
-        few = min(4, samples)
-        light = self.bake(points, spacing, SUN, few)
-        direction = np.clip(points[:, 3].astype(np.intp), 0, 6)
-        share = light.max(axis=1) / np.maximum(self.open_sun[direction], 1e-6)
-        unsure = (share > 0.01) & (share < 0.97) if samples > few else np.zeros(len(points), bool)
-        more = self.bake(points[unsure], spacing, SUN, samples - few, few)
-        light[unsure] += (more - light[unsure]) * np.float32((samples - few) / samples)
-        return light
+        """Return the sun's irradiance (n, 3) at points as `bake` takes them."""
+
+        def bake(some: Floats, first: int, count: int) -> Floats:
+            return self.bake(some, spacing, SUN, count, first)
+
+        return sunlight(bake, points, self.sky, samples)
 
     def close(self) -> None:
         """Give the window back."""

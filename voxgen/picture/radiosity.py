@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.picture.lamps import ACROSS, BRICK, OFF, UP, WAYS, Choice, Lamps, Noise, bricks
-from voxgen.picture.lattice import ALBEDO, SUN, Floats, facing, glowing, lattice, resampled, smoothed
+from voxgen.picture.lattice import SUN, Floats, Paints, facing, lattice, resampled, smoothed, sunlight
 from voxgen.picture.mesher import NORMALS, Faces
 from voxgen.picture.quality import Quality
 from voxgen.picture.rays import Space
 from voxgen.picture.sky import Sky
 from voxgen.picture.sweep import Sweeper, Takers, in_front, sphere
-from voxgen.picture.tone import to_linear
 from voxgen.scene import VoxelGrid
 
 CANDIDATES = 4  # lamps weighed for each shadow ray
@@ -25,20 +24,15 @@ BRIGHTEST = 60.0  # exposed radiance of white paint that one such ray may add
 CROWD = 1 << 14  # points whose lamps are chosen together
 
 
-class Room:
+class Room(Paints):
     """A cropped grid under a sky, and the light on it; `faces` are all that are exposed.
 
     After `fill`, radiance (faces + 1, 3) is what each face throws back, row 0 nothing.
     """
 
     def __init__(self, grid: VoxelGrid, faces: Faces, sky: Sky) -> None:
-        palette, self.faces, self.sky, self.shape = grid.palette, faces, sky, grid.size
-        colors = to_linear(np.array([m.color for m in palette], np.float64) / 255)
-        self.albedo = (colors * ALBEDO).astype(np.float32)
-        self.shown, self.emission = glowing(colors, palette, faces, sky)
-        self.opacity = np.array([np.clip(m.opacity, 0, 1) for m in palette], np.float32)
-        self.metal = np.array([np.clip(m.metal, 0, 1) for m in palette], np.float32)
-        self.base = self.opacity[grid.indices[:, :, 0]] >= 1
+        super().__init__(grid.indices, grid.palette, faces, sky)
+        self.faces, self.sky = faces, sky
         vivid = self.albedo / np.maximum(self.albedo.max(axis=1, keepdims=True), np.float32(0.05))
         opacity = self.opacity[:, None]
         self.tint = (1 + opacity * (vivid - 1)) * (1 - np.float32(0.35) * opacity)  # as in grid.glsl
@@ -100,18 +94,15 @@ class Room:
         return light
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
-        """Return the sun's irradiance (n, 3); a few samples settle what is fully lit or fully in shade."""
-        few = min(4, samples)
-        light = np.zeros((len(points), 3), np.float32)
-        wanted = np.flatnonzero(points[:, 3] >= 0)
-        light[wanted] = self._sunlight(points[wanted], spacing, 0, few)
-        open_sun = np.maximum(WAYS @ self.sky.sun, 0) * self.sky.sun_light.max()
-        direction = np.clip(points[:, 3].astype(np.intp), 0, UP)
-        share = light.max(axis=1) / np.maximum(open_sun[direction], 1e-6)
-        unsure = np.flatnonzero((share > 0.01) & (share < 0.97)) if samples > few else wanted[:0]
-        more = self._sunlight(points[unsure], spacing, few, samples - few)
-        light[unsure] += (more - light[unsure]) * np.float32((samples - few) / samples)
-        return light
+        """Return the sun's irradiance (n, 3) at points as `bake` takes them."""
+
+        def bake(some: Floats, first: int, count: int) -> Floats:
+            light = np.zeros((len(some), 3), np.float32)
+            wanted = np.flatnonzero(some[:, 3] >= 0)
+            light[wanted] = self._sunlight(some[wanted], spacing, first, count)
+            return light
+
+        return sunlight(bake, points, self.sky, samples)
 
     # ------------------------------------------------------------------ single kinds of light
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voxgen.picture.camera import Camera
 from voxgen.picture.mesher import CORNERS, Faces
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
 MOST = 1 << 20  # fragments written at once
@@ -37,8 +37,8 @@ class Outlines:
     infinitely far out. top, bottom (n,): the first and last sample row, the last one not included.
     """
 
-    left: tuple[Floats, Floats]
-    right: tuple[Floats, Floats]
+    left: tuple[Doubles, Doubles]
+    right: tuple[Doubles, Doubles]
     top: Ints
     bottom: Ints
 

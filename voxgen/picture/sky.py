@@ -13,7 +13,7 @@ from voxgen.picture.camera import direction
 from voxgen.picture.tone import to_linear
 from voxgen.scene import LIGHTS, Color, Light
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +65,30 @@ PRESETS = {
 class Sky:
     """A light made ready to trace; all arrays are (3,) float64, linear RGB unless said."""
 
-    sun: Floats  # unit vector towards the sun
-    sun_light: Floats  # irradiance of a surface that faces it
+    sun: Doubles  # unit vector towards the sun
+    sun_light: Doubles  # irradiance of a surface that faces it
     sun_radius: float  # tangent of the angle it spans
-    zenith: Floats
-    horizon: Floats
-    ground: Floats
+    zenith: Doubles
+    horizon: Doubles
+    ground: Doubles
     exposure: float
     glow: float
     bloom: float
     lamp_every: int
     stars: float  # 0 none .. 1
-    top: Floats  # the background's two ends, sRGB 0..1
-    bottom: Floats
+    top: Doubles  # the background's two ends, sRGB 0..1
+    bottom: Doubles
 
     @property
     def lamp_effort(self) -> float:
         """How many times as many samples as by day it takes to find the lamps."""
         return 2.0 if self.lamp_every == 1 else 1.0
 
-    def open_irradiance(self) -> Floats:
+    def open_irradiance(self) -> Doubles:
         """Irradiance (3,) of a level surface that nothing shades, never quite 0."""
         t = np.sqrt(np.sqrt(1 - (np.arange(64) + 0.5) / 64)).mean()  # of the mix, weighted by the cosine
         sky = np.pi * (self.horizon + (self.zenith - self.horizon) * t)
-        light: Floats = np.maximum(sky + self.sun_light * max(float(self.sun[2]), 0.0), 1e-3)
+        light: Doubles = np.maximum(sky + self.sun_light * max(float(self.sun[2]), 0.0), 1e-3)
         return light
 
 
@@ -203,11 +203,11 @@ def _adapted(sky: Sky, usual: Sky) -> Sky:
     )
 
 
-def _linear(color: Color) -> Floats:
+def _linear(color: Color) -> Doubles:
     return to_linear(np.array(color, np.float64) / 255)
 
 
-def _muted(color: Floats, share: float) -> Floats:
+def _muted(color: Doubles, share: float) -> Doubles:
     """Mix a colour with its own grey: an open sky is less blue than its zenith."""
-    grey: Floats = color + share * (color @ [0.2126, 0.7152, 0.0722] - color)
+    grey: Doubles = color + share * (color @ [0.2126, 0.7152, 0.0722] - color)
     return grey

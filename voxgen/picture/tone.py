@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 Image = NDArray[np.float32]
 
 # Bright colours are compressed in a space whose channels are mixed a little, so that they run towards
@@ -53,7 +53,7 @@ def peak(image: Image) -> Image:
     return largest[..., None]
 
 
-def gradient(top: Floats, bottom: Floats, size: tuple[int, int], rows: range | None = None) -> Image:
+def gradient(top: Doubles, bottom: Doubles, size: tuple[int, int], rows: range | None = None) -> Image:
     """Background (H, W, 3) sRGB 0..1 between two colours, row 0 at the top; a little darker far out.
 
     rows: which of the picture's rows, all of them by default.
