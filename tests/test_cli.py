@@ -545,7 +545,10 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 
 @pytest.mark.usefixtures("_needs_gl")
-def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gallery_draws_checks_and_indexes(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgen.gallery.SPIN_FRAMES", 2)
     scene = json.loads(SMALL) | {
         "picture": {"size": [64, 48], "quality": "draft"},
         "origin": {"by": "a test"},
@@ -559,6 +562,7 @@ def test_gallery_draws_checks_and_indexes(folder: Path, capsys: pytest.CaptureFi
     index = (folder / "gallery" / "README.md").read_text(encoding="utf-8")
     assert "## A post" in index
     assert "A test · 5×5×6 · 30 voxels" in index
+    assert "[turning](post/spin.webp)" in index
     image = png.decode((folder / "gallery" / "post" / "picture.png").read_bytes())
     (folder / "gallery" / "post" / "picture.png").write_bytes(png.encode(image[::-1].copy()))
     assert run(["gallery", "--check"]) == 6
@@ -585,6 +589,8 @@ def test_gallery_turns_what_it_is_told_to_and_links_it(
     assert run(["gallery", "--check"]) == 0
     (folder / "gallery" / "pole" / "spin.webp").unlink()
     assert run(["gallery", "--check"]) == 6
+    assert run(["gallery"]) == 0
+    assert (folder / "gallery" / "pole" / "spin.webp").exists()
 
 
 def test_the_same_machine_code_runs_as_a_module() -> None:

@@ -357,15 +357,20 @@ def test_a_damaged_picture_differs_and_is_drawn_again(
 ) -> None:
     image = np.random.default_rng(1).integers(0, 256, (40, 40, 3)).astype(np.uint8)
     monkeypatch.setattr(gallery.renderer, "draw", lambda *_, **__: image)
+    turned: list[str] = []
+    monkeypatch.setattr(gallery, "spin", lambda _, name: turned.append(name))
     (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "spin.webp").write_bytes(b"")
     files.save(build(DOCUMENT), tmp_path / "two" / "scene.json")
     whole = png.encode(image)
     data = {"cut": whole[: len(whole) // 2], "flipped": whole[:900] + b"\0\0\0" + whole[903:]}
     picture = tmp_path / "two" / "picture.png"
     picture.write_bytes(damage if isinstance(damage, bytes) else data[damage])
     assert not gallery.redraw(tmp_path, "two", check_only=True)
+    assert turned == []
     assert not gallery.redraw(tmp_path, "two")
-    assert gallery.redraw(tmp_path, "two", check_only=True)
+    assert gallery.redraw(tmp_path, "two")
+    assert turned == ["two"], "the turntable of what has changed, once"
 
 
 def test_the_index_never_overwrites_somebody_elses_page(tmp_path: Path) -> None:

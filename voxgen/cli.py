@@ -574,12 +574,12 @@ def gallery(
     ] = False,
     spin: Annotated[
         list[str] | None,
-        typer.Option("--spin", metavar="NAME", help="Only draw spin.webp of this scene, or of all."),
+        typer.Option("--spin", metavar="NAME", help="Only draw the turntable of this scene, or all of them."),
     ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Make every picture and page of a gallery and its indexes again, or check them."""
+    """Make every picture, page and turntable of a gallery and its indexes again, or check them."""
     from voxgen import gallery as galleries
 
     drawing.choose("gl", speaker(quiet))  # its pictures are OpenGL's

@@ -1,4 +1,4 @@
-"""The gallery: folders of a scene, its untouched reply, picture, page and perhaps turntable; two indexes.
+"""The gallery: folders of a scene, its untouched reply, picture, page and turntable; two indexes.
 
 README.md is the index where files are read as text, index.html in a browser.
 """
@@ -22,6 +22,7 @@ from voxgen.scene import BUILT_IN, Light, Scene
 MEAN_TOLERANCE = 2.0  # of 255, over the whole picture: another driver's rounding
 BLOCK_TOLERANCE = 16.0  # of 255, over any block of 16×16 pixels: something else is drawn there
 _BLOCK = 16
+_SPIN = "spin.webp"
 SPIN_FRAMES, SPIN_RATE, SPIN_SIZE = 30, 10.0, (320, 240)  # keeps a turntable below 400 kB
 
 
@@ -36,8 +37,8 @@ def scenes(folder: Path) -> list[str]:
 def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
     """Draw one scene's picture and page again; with `check_only` only compare.
 
-    Return whether both were as stored. How it is drawn is what "picture" in scene.json says: size, view,
-    light, quality, style, background.
+    Return whether both were as stored. A turntable that is missing, or turns what has changed, is drawn too.
+    How it is drawn is what "picture" in scene.json says: size, view, light, quality, style, background.
     """
     scene = files.load(folder / name / "scene.json")
     settings = _settings(scene)
@@ -51,7 +52,10 @@ def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
         ),
         _kept(folder / name / "page.html", page, lambda data: html.is_like(data, page), check_only),
     ]
-    return all(drawn)
+    same = all(drawn) and (folder / name / _SPIN).exists()
+    if not same and not check_only:
+        spin(folder, name)
+    return same
 
 
 def _kept(path: Path, data: bytes, is_like: Callable[[bytes], bool], check_only: bool) -> bool:
@@ -81,7 +85,7 @@ def spin(folder: Path, name: str, heed: Callable[[Iterable[Any]], Iterable[Any]]
     frames = film.animate(
         scene, "spin", frames=SPIN_FRAMES, size=SPIN_SIZE, quality="good", renderer="gl", **look
     )
-    return motion.write(folder / name / "spin.webp", heed(frames), SPIN_FRAMES, SPIN_RATE)
+    return motion.write(folder / name / _SPIN, heed(frames), SPIN_FRAMES, SPIN_RATE)
 
 
 def _shows(data: bytes, image: NDArray[np.uint8]) -> bool:
@@ -110,7 +114,7 @@ def write_index(folder: Path, names: list[str], check_only: bool = False) -> boo
     """
     loaded = {name: files.load(folder / name / "scene.json") for name in names}
     order = sorted(names, key=lambda name: (loaded[name].origin.get("by") == BUILT_IN, name))
-    entries = [_entry(loaded[name], name, (folder / name / "spin.webp").exists()) for name in order]
+    entries = [_entry(loaded[name], name, (folder / name / _SPIN).exists()) for name in order]
     cards = [_card(loaded[name], name) for name in order]
     stored = [
         _index(folder / "README.md", _HEADING, [_HEADING, "", _INTRODUCTION, *entries], check_only),
@@ -135,9 +139,9 @@ def _index(path: Path, heading: str, lines: list[str], check_only: bool) -> bool
 
 _HEADING = "# Gallery"
 _INTRODUCTION = """Every folder holds the scene (`scene.json`), the text it was read from, untouched
-(`reply.txt`), its picture, and a page to turn it in (`page.html`); `index.html` shows them all
-in a browser. `voxgen gallery` makes all of this again, `voxgen gallery --check` says what would
-differ. Any scene can be drawn another way:
+(`reply.txt`), its picture, a page to turn it in (`page.html`) and a turntable; `index.html` shows
+them all in a browser. `voxgen gallery` makes all of this again, `voxgen gallery --check` says what
+would differ. Any scene can be drawn another way:
 `voxgen render gallery/garden/scene.json --light sunset --view 60,20`.
 """
 
