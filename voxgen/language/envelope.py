@@ -36,6 +36,10 @@ MOST = 0.8  # of the lines carry a mark where it stands for all of them
 ESCAPED_MARKS = re.compile(r"\\([\[\]{}_#<>])")  # of LaTeX and Markdown
 QUOTE_ENTITY = re.compile(r"&(?:quot|#34|#x22);")
 LONE_BRACE = re.compile(r"(?<!\{)\{(?:\{\{)*(?!\{)|(?<!\})\}(?:\}\})*(?!\})")
+DICT_CALL = re.compile(r"\bdict\(\s*(?:\w+\s*=[^=]|\))")
+ROUND = re.compile(  # brackets, and what may hold some that are none
+    r"""\bdict\(|[()]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#(?![0-9a-fA-F]{6})[^\n]*"""
+)
 EVENT_PATHS: list[tuple[str | int, ...]] = [
     ("choices", 0, "delta", "content"),
     ("choices", 0, "message", "content"),
@@ -120,7 +124,25 @@ def unwrapped(text: str) -> tuple[str, list[str]]:
     if "{{" in text and not LONE_BRACE.search(text):
         text = text.replace("{{", "{ ").replace("}}", " }")
         off.append("doubled braces")
+    if DICT_CALL.search(text):
+        text = _braced(text)
+        off.append("dict() of Python around objects")
     return text, off
+
+
+def _braced(text: str) -> str:
+    """Write dict(a=1) as {a=1}, every character that stays in its place."""
+    pieces: list[str] = []
+    inside: list[str] = []
+    at = 0
+    for found in ROUND.finditer(text):
+        mark = found[0]
+        if mark.endswith("("):
+            inside.append(mark)
+        if mark == "dict(" or (mark == ")" and inside and inside.pop() == "dict("):
+            pieces += [text[at : found.start()], "{".rjust(len(mark)) if mark == "dict(" else "}"]
+            at = found.end()
+    return "".join([*pieces, text[at:]])
 
 
 def _blanks(mark: re.Match[str]) -> str:
