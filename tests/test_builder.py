@@ -869,3 +869,22 @@ def test_one_step_far_away_does_not_cost_the_rest_of_a_scene_without_a_size(far:
     steps = [{"voxels": [[far, 0, 0]], "of": "blue"}, {"box": [[2, 3, 0], [9, 9, 9]], "of": "red"}]
     near = {"box": [[0, 0, 0], [4, 4, 4]], "of": "red"}
     assert build({"build": [*steps, near]}).grid.voxels >= 500
+
+
+@pytest.mark.parametrize("far", [20_000, 90_000])
+def test_a_part_far_from_its_origin_costs_no_memory_and_stands_where_it_is_placed(far: int) -> None:
+    steps = [{"voxels": [[far, far, 0]], "of": "#ff0000"}]
+    document = {
+        "size": [4, 4, 4],
+        "parts": {"far": {"build": steps}},
+        "build": [
+            {"box": [[0, 0, 0], [3, 3, 0]], "of": "#00ff00"},
+            {"place": "far", "at": [[2 - far, 1 - far, 3]]},
+        ],
+    }
+    tracemalloc.start()
+    scene = build(document)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+    assert scene.grid.palette[scene.grid.indices[2, 1, 3]].color == (255, 0, 0)

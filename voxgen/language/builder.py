@@ -581,6 +581,8 @@ class _Builder:
         self.steps(canvas, steps, scope)
         grid, corner = canvas.cropped()
         before = np.maximum(corner, 0)  # the part's own box starts at 0, or below if it draws there
+        if (before + grid.shape > self.limits.side).any():
+            return grid, corner  # so far off that the box would not fit
         if before.any():
             grid = np.pad(grid, [(int(n), 0) for n in before])  # type: ignore[assignment]
         return grid, np.minimum(corner, 0)
