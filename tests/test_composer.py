@@ -345,6 +345,11 @@ PROMPTS_ABROAD = [
     ("三只猫", "great_cat", ""),
     ("樱花树下的寺庙", "shrine", ""),
     ("湖边的小木屋", "cabin", ""),
+    ("櫻花樹下的寺廟", "shrine", ""),
+    ("雪地裡的龍", "dragon", "snow"),
+    ("湖邊的小木屋", "cabin", ""),
+    ("三隻貓", "great_cat", ""),
+    ("太空人", "great_astronaut", ""),
     ("ein Leuchtturm am Meer", "lighthouse", ""),
     ("un moulin à vent", "windmill", ""),
 ]
@@ -363,6 +368,14 @@ def test_every_word_of_a_language_is_one_the_dictionary_knows(language: str) -> 
     words = stock.shelf("languages")[language]
     assert len(words) > 250
     assert [e for e in words.values() if e not in dictionary()] == []
+
+
+def test_traditional_chinese_is_read_as_simplified() -> None:
+    written, read = stock.shelf("languages")["traditional"]
+    assert len(written) == len(read) == len(set(written))
+    assert not set(written) & set("".join(stock.shelf("languages")["zh"]))
+    for old, new in (("花園", "花园"), ("龍", "龙"), ("橋上的燈籠", "桥上的灯笼"), ("貓在橋上", "猫在桥上")):
+        assert understand(old).nouns == understand(new).nouns != []
 
 
 def test_relations_place_things_truly() -> None:
