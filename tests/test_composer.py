@@ -165,6 +165,21 @@ def test_what_stands_does_not_overlap() -> None:
                     assert min(across, along) <= 3, (prompt, seed)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "seed"), [("a garden", 0), ("a castle", 0), ("a castle", 3), ("a village", 2)]
+)
+def test_what_flies_has_free_cells_around(prompt: str, seed: int) -> None:
+    document = json.loads(compose(prompt, seed)[0])
+    still = [s for s in document["build"] if not str(s.get("place", "")).startswith(("gull", "butterfly"))]
+    cells = build({**document, "build": still}).grid.indices
+    flying = [("gull", at) for at in stands(document, "gull")]
+    flying += [("butterfly", at) for at in stands(document, "butterfly")]
+    assert flying
+    for name, (x, y, z) in flying:
+        reach = max(stock.parts()[name]["size"])
+        assert not cells[max(x - 1, 0) : x + reach + 1, max(y - 1, 0) : y + reach + 1, z - 1 : z + 3].any()
+
+
 @pytest.mark.parametrize("season", ["spring", "summer", "autumn", "winter"])
 @pytest.mark.parametrize("place", ["garden", "village"])
 def test_seasons_build_clean(season: str, place: str) -> None:

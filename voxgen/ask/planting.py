@@ -6,7 +6,7 @@ from typing import Any
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
-from voxgen.ask.layout import Zone, between, pick, roll, shuffled
+from voxgen.ask.layout import TOWARDS_VIEWER, Zone, between, pick, roll, shuffled
 from voxgen.stock import footing, parts, shelf
 
 ZONES: dict[str, list[Zone]] = {
@@ -25,6 +25,7 @@ ZONES: dict[str, list[Zone]] = {
     "corner": [(0.06, 0.7, 0.24, 0.94), (0.76, 0.06, 0.94, 0.26), (0.06, 0.06, 0.22, 0.26)],
     "any": [(0.06, 0.06, 0.94, 0.94)],
 }
+LOOKS_DOWN = 0.5  # cells the line of sight sinks a cell of ground
 LEAVES = {
     "spring": {"green": ["green", "lime"], "lime": ["lime"]},
     "autumn": {
@@ -232,7 +233,7 @@ def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
     plot, rng = draft.plot, draft.rng
     near = name == "butterfly"
     for i in range(count):
-        for _ in range(40):
+        for attempt in range(80):
             share = between(rng, 0.15, 0.85) if near else between(rng, 0.06, 0.3) + 0.64 * (i % 2)
             x, y = (
                 share * plot.width,
@@ -246,7 +247,25 @@ def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
             ):
                 wing = pick(rng, ("yellow", "sky", "orange", "white"))
                 cloth = pick(rng, ("red", "blue", "amber", "purple", "teal"))
-                z = draft.level + roll(rng, low, high)
+                z = draft.level + roll(rng, low, high) + (0 if near else attempt // 8)
+                shown = near or _against_sky(draft, x, y, reach, z)
+                if not shown or not _free_air(draft, x, y, reach + 2, z - 2):
+                    continue
                 draft.stand_in_air(name, x, y, z, 90 * roll(rng, 0, 3), wing=wing, cloth=cloth)
                 plot.crowns.append((x, y, reach))
                 break
+
+
+def _free_air(draft: Draft, x: float, y: float, reach: float, z: float) -> bool:
+    """Say whether nothing that stands comes up to this height within reach."""
+    return all(top <= z or max(abs(a - x), abs(b - y)) >= r + reach for a, b, r, top in draft.tops)
+
+
+def _against_sky(draft: Draft, x: float, y: float, reach: float, z: float) -> bool:
+    """Say whether the viewer sees a place in the air with nothing tall right before or behind it."""
+    for a, b, radius, top in draft.tops:
+        along = (a - x) * TOWARDS_VIEWER[0] + (b - y) * TOWARDS_VIEWER[1]
+        across = abs((a - x) * -TOWARDS_VIEWER[1] + (b - y) * TOWARDS_VIEWER[0])
+        if across < radius + reach and top + 2 > z + LOOKS_DOWN * along - radius * LOOKS_DOWN:
+            return False
+    return True
