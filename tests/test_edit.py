@@ -318,6 +318,30 @@ def test_colours_are_given_to_things_and_to_what_they_are_made_of(garden: dict[s
     assert notes == []
 
 
+def test_a_house_is_the_colour_of_its_walls_whichever_it_had_before() -> None:
+    village = json.loads(compose("a village", 0)[0])
+    for color in ("purple", "pink"):
+        change, notes = alter(village, f"make the house {color}")
+        assert notes == []
+        for name, body in change["parts"].items():
+            before, after = json.dumps(village["parts"][name]), json.dumps(body)
+            assert f'"{color}' in after
+            assert f'"{color}' not in before
+            for kept in ("window", "timber", "slate", "clay"):
+                assert before.count(kept) == after.count(kept)
+        village["parts"] |= change["parts"]
+
+
+def test_a_castle_takes_a_colour_with_its_towers() -> None:
+    change, _ = alter(json.loads(compose("a castle", 0)[0]), "make the castle pink")
+    assert {"castle", "tower", "keep", "turret"} <= {name.split("_")[0] for name in change["parts"]}
+
+
+def test_a_house_a_model_drew_is_painted_by_its_walls() -> None:
+    own = {"palette": {"wall": "#ffffff", "roof": "#aa3322"}, "parts": {"house": {"build": []}}, "build": []}
+    assert set(alter(own, "make the house pink")[0]["palette"]) == {"wall"}
+
+
 def test_a_stock_thing_takes_no_name_of_the_document(garden: dict[str, Any]) -> None:
     own = {
         "palette": {"grass": "#55aa44"},

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from voxgen.ask.wish import Wish, singular, understand
-from voxgen.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
+from voxgen.stock import Document, Part, dress, parts, placed, shaded, shelf, strings, tint
 
 __all__ = ["alter"]
 
@@ -29,6 +29,7 @@ LEAST = 0.14  # of chroma, 0 to 1: what has less is a grey, not a green
 WATER = re.compile(r"water|pond|river|stream|lake")
 WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
 NOTED = ("flower", "fence")  # what is drawn by steps of its own, with a note
+UNPAINTED = ("place", "note", "as", "when", "formula", "size", "params", "key")  # keys that name no colour
 APART = "_of_stock"  # ends the name of a function that a document has another of
 HEADROOM = 14  # cells of ground below a thing and air above it
 AROUND = 9  # cells around a thing that are "by" it
@@ -238,34 +239,71 @@ def _recolor_slot(document: Document, slot: str, family: str, change: Change) ->
 
 def _recolor_part(document: Document, thing: Thing, family: str, change: Change) -> bool:
     """Recolour the parts of a document that are such a thing, in the slot that shows most."""
+    called = [name for name in document.get("parts") or {} if _is_called(name, thing.word, thing.part)]
     found = False
-    for name in document.get("parts") or {}:
-        base = _base(name) if _is_called(name, thing.word, thing.part) else None
-        if base:
-            slots = parts()[base]["slots"]
-            order = ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots)
-            slot = next((s for s in order if s in slots), "")
-            found |= bool(slot) and _retint(document, name, slot, family, change)
+    for name in _wings(document, called):
+        slot = _shows(base) if (base := _base(name)) else ""
+        found |= bool(slot) and _retint(document, name, slot, family, change)
+    if not found and "building" in parts()[thing.part]["tags"]:  # a building a model drew
+        notes = (str(step.get("note", "")) for step in document["build"] if isinstance(step, dict))
+        if called or any(re.search(rf"\b{thing.word}", note.lower()) for note in notes):
+            return _recolor_slot(document, "wall", family, change)
     return found
+
+
+def _wings(document: Document, names: list[str]) -> list[str]:
+    """Return parts of a document with the buildings those place: the towers of a castle."""
+    bodies = document.get("parts") or {}
+    for name in names:  # grows as it goes
+        body = bodies[name]
+        inner = placed(body.get("build")) if isinstance(body, dict) else []
+        names += [n for n in inner if n in bodies and n not in names and _is_building(n)]
+    return names
+
+
+def _is_building(name: str) -> bool:
+    base = _base(name)
+    return base is not None and "building" in parts()[base]["tags"]
+
+
+def _shows(name: str) -> str:
+    """Return the slot of a stock part that a person would say its colour is; of buildings the walls."""
+    building = "building" in parts()[name]["tags"]
+    first = ("paint", "wall", "log") if building else ("body", "paint", "roof", "leaf", "bloom", "hull")
+    slots = parts()[name]["slots"]
+    return next((slot for slot in (*first, "wall", *slots) if slot in slots), "")
 
 
 def _retint(document: Document, name: str, slot: str, family: str, change: Change) -> bool:
     """Give a stock part of the document another family in one slot; its other colours stay."""
     base = _base(name)
-    own = parts()[base]["slots"].get(slot) if base else None
-    if not own:
+    if not base or slot not in parts()[base]["slots"]:
         return False
     body = change.get("parts", {}).get(name) or document["parts"][name]
-    used = strings(body)
-    suffix = name.removeprefix(str(base)).strip("_").split("_")
-    now = next(
-        (f for f in (own, *suffix) if any(f + shade in used for shade in ("", "_dark", "_light"))), None
-    )
-    if not now or now == family:
+    painted = _repainted(parts()[base], body, shaded({slot: family}))
+    if painted == body:
         return False
-    change.setdefault("parts", {})[name] = rename(body, shaded({now: family}))
+    change.setdefault("parts", {})[name] = painted
     _dress(document, change)
     return True
+
+
+def _repainted(stock: Any, body: Any, names: dict[str, str]) -> Any:
+    """Return the body with new colours where the stock part it was made of has the slots `names` fills."""
+    if isinstance(stock, list) and isinstance(body, list) and len(stock) == len(body):
+        return [_repainted(s, b, names) for s, b in zip(stock, body, strict=True)]
+    if isinstance(stock, str) and isinstance(body, str):
+        return names.get(stock, body)
+    if not isinstance(stock, dict) or not isinstance(body, dict):
+        return body
+    if not body or not all(isinstance(share, (int, float)) for share in body.values()):
+        return {k: v if k in UNPAINTED else _repainted(stock.get(k), v, names) for k, v in body.items()}
+    mixed: dict[str, float] = {}
+    if len(stock) == len(body):  # else two slots had one colour
+        for slot, (own, share) in zip(stock, body.items(), strict=True):
+            new = names.get(slot, own)
+            mixed[new] = mixed.get(new, 0) + share
+    return mixed or body
 
 
 def _plain(entry: Any) -> Any:

@@ -329,7 +329,7 @@ def tinted(name: str, color: str, material: str, first: list[str] | None = None)
     filled: dict[str, str] = {}
     wanted = [s for s in [*(first or []), *slots] if s in slots and s not in ("bark", "bloom_leaf")]
     if color and wanted:
-        wall = "wall" in slots and color in _WALLS
+        wall = "wall" in slots and (color in _WALLS or "house" in parts()[name]["tags"])
         filled["wall" if wall else wanted[0]] = color
     if material:
         fitting = _MATERIAL_SLOTS.get(material, _STONY_SLOTS)
