@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from servers import failure, recorded, serving
 
@@ -297,6 +298,36 @@ def test_things_are_added_where_they_are_wanted(garden: dict[str, Any]) -> None:
     assert (
         altered(garden, "add a bench by the pond and three sheep")[0].grid.voxels > build(garden).grid.voxels
     )
+
+
+@pytest.mark.parametrize("wish", ["add a dragon", "add two sheep and a bench", "add a well by the pond"])
+def test_what_is_added_stands_on_free_ground(garden: dict[str, Any], wish: str) -> None:
+    from voxgen import changes
+
+    before = build(garden)
+    change, notes = alter(garden, wish, before.grid)
+    assert notes == []
+    assert alter(garden, wish, before.grid)[0] == change
+    after = build(changes.apply(garden, change)[0])
+    old, new = before.grid, after.grid
+    names = [np.array([m.name for m in grid.palette], dtype=object) for grid in (old, new)]
+    width, depth, height = old.size
+    was, now = names[0][old.indices], names[1][new.indices[:width, :depth, :height]]
+    low = was != "air"
+    assert np.mean(was[low] == now[low]) == 1
+    for step in change["add"]:
+        wide, deep, _ = change["parts"].get(step.get("place"), {"size": [0, 0, 0]})["size"]
+        for x, y, _ in step.get("at", []):
+            assert x >= 0
+            assert y >= 0
+            assert (x + wide, y + deep) <= (new.size[0], new.size[1])
+
+
+def test_an_island_without_room_says_what_to_do() -> None:
+    island = json.loads(compose("a sky island", 0, "small")[0])
+    change, notes = alter(island, "add a dragon", build(island).grid)
+    assert change == {}
+    assert notes == ["no dragon: there is no free ground; remove something, or make a larger scene"]
 
 
 def test_things_are_removed_and_what_is_not_there_is_named(garden: dict[str, Any]) -> None:

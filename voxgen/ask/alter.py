@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from voxgen.ask.room import Room
 from voxgen.ask.wish import Wish, singular, understand
+from voxgen.scene import VoxelGrid
 from voxgen.stock import Document, Part, dress, parts, placed, shaded, shelf, strings, tint
 
 __all__ = ["alter"]
@@ -39,8 +41,12 @@ SCATTERED = {  # what a season brings along: (part, how many)
 }
 
 
-def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
-    """Return the change a wish asks for, {} if none of it is understood, and notes on what was not."""
+def alter(document: Document, prompt: str, grid: VoxelGrid | None = None) -> tuple[Change, list[str]]:
+    """Return the change a wish asks for, {} if none of it is understood, and notes on what was not.
+
+    grid: the document, built; things that are added then stand on free ground, in sight.
+    """
+    room = Room(grid) if grid is not None else None
     change: Change = {}
     notes: list[str] = []
     unknown: list[str] = []
@@ -50,7 +56,7 @@ def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
         mode = _mode(words) or mode
         wish = understand(" ".join(w for w in words if w not in REMOVE | ADD | TURN))
         for do in _DO[mode]:
-            do(document, Clause(words, wish), change, notes)
+            do(document, Clause(words, wish, room), change, notes)
         unknown += [w for w in wish.unknown if w not in _SLOTS and singular(w) not in _SLOTS]
     if unknown:
         notes.append(f"no word for {', '.join(map(repr, dict.fromkeys(unknown)))} in the stock library")
@@ -77,6 +83,7 @@ class Clause(NamedTuple):
 
     words: list[str]
     wish: Wish
+    room: Room | None
 
 
 def _things(wish: Wish) -> list[Thing]:
@@ -123,7 +130,7 @@ def _season(document: Document, clause: Clause, change: Change, notes: list[str]
     else:
         notes.append(f"no colour of the palette knows {season}")
     for part, count in SCATTERED.get(season, ()):
-        _drop(document, part, count, "", None, change)
+        _drop(document, part, count, "", None, change, clause.room)
 
 
 def _autumn(name: str, color: str) -> str:
@@ -301,7 +308,7 @@ def _repainted(stock: Any, body: Any, names: dict[str, str]) -> Any:
     mixed: dict[str, float] = {}
     if len(stock) == len(body):  # else two slots had one colour
         for slot, (own, share) in zip(stock, body.items(), strict=True):
-            new = names.get(slot, own)
+            new = names.get(str(slot), str(own))
             mixed[new] = mixed.get(new, 0) + share
     return mixed or body
 
@@ -323,29 +330,56 @@ def _add(document: Document, clause: Clause, change: Change, notes: list[str]) -
         notes.append(f"found nothing to put it {' '.join(place)}; it stands where there is room")
     named = (word for word in words[:at] if word not in REMOVE | ADD | TURN)
     for thing in _things(understand(" ".join(named))):
-        if not _drop(document, thing.part, thing.number, thing.color, area, change):
-            notes.append(f"no ground here for: {thing.part.replace('_', ' ')}")
+        name = thing.part.replace("_", " ")
+        wanted = thing.number
+        stand = _drop(document, thing.part, wanted, thing.color, area, change, clause.room)
+        if stand < wanted:
+            few = f"only {stand} of {wanted}" if stand else "no"
+            notes.append(f"{few} {name}: there is no free ground; remove something, or make a larger scene")
 
 
-def _drop(document: Document, part: str, count: int, color: str, area: Any, change: Change) -> bool:
-    """Add a step that stands a stock part on the surface."""
+def _drop(
+    document: Document, part: str, count: int, color: str, area: Any, change: Change, room: Room | None
+) -> int:
+    """Add a step that stands a stock part on free ground; return how many there is room for.
+
+    Without a grid to look at, the part is scattered. Where there is no room the ground is made deeper.
+    """
     stock = parts()[part]
     water = stock["on"] in ("water", "underwater")
     names = list(document.get("palette") or {})
     on = [n for n in names if (WATER if water else GROUND).search(n.lower())]
     if not on or stock["on"] in ("sky", "wall"):
-        return False
+        return 0
+    more: list[Any] = []
+    spots: list[list[int]] = []
+    for _ in range(count if room else 0):
+        assert room
+        spot = room.stand(stock["size"], stock["foot"], on, area) or room.stand(
+            stock["size"], stock["foot"], on, None
+        )
+        size = change.get("size") or document.get("size")
+        if spot is None and not more and not water and isinstance(size, list) and len(size) == 3:
+            more = room.widen(stock["size"], on)
+            spot = room.stand(stock["size"], stock["foot"], on, None) if more else None
+            if more:
+                change["size"] = [size[0], room.tops.shape[1], size[2]]
+        spots += [spot] if spot else []
+    if room and not spots:
+        return 0
     slots = {next(iter(stock["slots"])): color} if color and stock["slots"] else {}
     named = _put(document, part, slots, change)
-    seed = zlib.crc32(named.encode()) % 1000
-    step = {"note": f"added: {part.replace('_', ' ')}", "scatter": [named], "on": on, "count": count}
-    gap = max(2, max(stock["size"][:2]))
-    change.setdefault("add", []).append(
-        {**step, **({"area": area} if area else {}), "gap": gap, "seed": seed}
-    )
+    step: Change = {"note": f"added: {part.replace('_', ' ')}"}
+    if spots:
+        step |= {"place": named, "at": spots}
+    else:
+        gap, seed = max(2, max(stock["size"][:2])), zlib.crc32(named.encode()) % 1000
+        step |= {"scatter": [named], "on": on, "count": count}
+        step |= {**({"area": area} if area else {}), "gap": gap, "seed": seed}
+    change.setdefault("add", []).extend([*more, step])
     _heighten(document, stock["size"][2], change)
     _dress(document, change)
-    return True
+    return len(spots) or count
 
 
 def _heighten(document: Document, tall: int, change: Change) -> None:
