@@ -57,6 +57,7 @@ class Room:
         x, y = min(seen, key=lambda s: (round(float(np.hypot(*(s + np.array(size[:2]) / 2 - goal))), 6), s))
         z = int(level[x, y]) + 1
         self.tops[x : x + wide, y : y + deep] = z + tall
+        self.names[x : x + wide, y : y + deep] = ""
         return [x, y, z]
 
     def _seen(self, x: float, y: float, size: list[int], level: int) -> bool:
