@@ -420,6 +420,17 @@ def test_relations_place_things_truly() -> None:
 
 
 @pytest.mark.parametrize(
+    "prompt",
+    ["a cat on a bench", "un gatto su una panchina", "un gato sobre un banco", "eine Katze auf einer Bank",
+     "un chat sur un banc", "貓坐在長椅上", "a garden with a cat on a bench"],
+)  # fmt: skip
+def test_what_is_small_sits_on_top(prompt: str) -> None:
+    document = json.loads(compose(prompt)[0])
+    benches, cats = stands(document, "bench"), stands(document, "cat")
+    assert any(b[0] - 1 <= c[0] <= b[0] + 7 and c[2] == b[2] + 2 for b in benches for c in cats)
+
+
+@pytest.mark.parametrize(
     ("prompt", "note"),
     [("a garden in the rain", "rain"), ("snowfall", "falling snow"), ("foggy forest", "mist")],
 )

@@ -7,7 +7,7 @@ from typing import Any
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
 from voxgen.ask.layout import TOWARDS_VIEWER, Zone, between, pick, roll, shuffled
-from voxgen.stock import footing, parts, shelf
+from voxgen.stock import footing, parts, perch, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
@@ -94,6 +94,8 @@ def _relate(
     """
     plot, stock, rng = draft.plot, parts()[name], draft.rng
     x, y, radius = draft.spots.get(anchor, draft.spots["focal"])
+    if relation == "on" and not which[0] and _seat(draft, name, anchor, x, y):
+        return True
     foot = max(footing(name), max(stock["size"][:2]) / 2 if "building" in stock["tags"] else 0)
     middle = {"behind": 1.7, "before": -1.35, "under": -1.2}.get(relation, -1.2)
     for step in range(60):
@@ -108,6 +110,20 @@ def _relate(
             draft.stand(name, round(px), round(py), None, 0, **{**leaves, **slots})
             return True
     return False
+
+
+def _seat(draft: Draft, name: str, anchor: str, x: float, y: float) -> bool:
+    """Sit a small part on top of the one that stands at (x, y); say whether it can."""
+    below = anchor if anchor in draft.spots and anchor != "focal" else draft.recipe["focal"][0]
+    height = perch(name, below)
+    top = next((t for a, b, _, t in reversed(draft.tops) if (a, b) == (x, y)), None)
+    if not height or top is None:
+        return False
+    wide, deep, _ = parts()[name]["size"]
+    along = parts()[below]["size"][0] > parts()[below]["size"][1] and deep > wide
+    base = top - parts()[below]["size"][2] + height
+    draft.stand_in_air(name, x, y - (below == "bench"), base, 90 if along else 0)
+    return True
 
 
 def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
