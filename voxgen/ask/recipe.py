@@ -366,9 +366,7 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
     elif name in ("footbridge", "stone_bridge"):
         recipe |= {"water": "stream" if recipe.get("water") != "bridge" else "bridge", "bridge": name}
         recipe["bridge_slots"] = slots
-    elif zone.startswith("on:") and perch(name, wish.nouns[noun.anchor].part or "sky"):
-        recipe["named"].append([name, count, zone, slots])
-    elif ground == "sky":
+    elif ground == "sky" and not (zone.startswith("on:") and perch(name, wish.nouns[noun.anchor].part)):
         recipe["aloft"] = [*recipe["aloft"], [name, count, slots]]
     elif name in ("torii", "rose_arch", "garden_gate") and kind == "land":
         recipe |= {"gate": name, "gate_slots": slots}
