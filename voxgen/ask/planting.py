@@ -247,7 +247,7 @@ def _airy(draft: Draft, name: str, first: bool) -> tuple[int, float, float]:
 def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
     """Let birds and balloons fly beside what is tall, butterflies over the beds."""
     plot, rng = draft.plot, draft.rng
-    near = name == "butterfly"
+    near, bird = name == "butterfly", name in ("gull", "bird")
     for i in range(count):
         for attempt in range(80):
             share = between(rng, 0.15, 0.85) if near else between(rng, 0.06, 0.3) + 0.64 * (i % 2)
@@ -263,9 +263,9 @@ def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
             ):
                 wing = pick(rng, ("yellow", "sky", "orange", "white"))
                 cloth = pick(rng, ("red", "blue", "amber", "purple", "teal"))
-                z = draft.level + roll(rng, low, high) + (0 if near else attempt // 8)
-                shown = near or _against_sky(draft, x, y, reach, z)
-                if not shown or not _free_air(draft, x, y, reach + 2, z - 2):
+                z = draft.level + roll(rng, low, high) + (attempt // 8 if bird else 0)
+                shown = not bird or _against_sky(draft, x, y, reach, z)
+                if not shown or not _free_air(draft, x, y, reach + 1, z - 1):
                     continue
                 draft.stand_in_air(name, x, y, z, 90 * roll(rng, 0, 3), wing=wing, cloth=cloth)
                 plot.crowns.append((x, y, reach))
