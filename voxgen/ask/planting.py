@@ -264,7 +264,7 @@ def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
                 wing = pick(rng, ("yellow", "sky", "orange", "white"))
                 cloth = pick(rng, ("red", "blue", "amber", "purple", "teal"))
                 z = draft.level + roll(rng, low, high) + (attempt // 8 if bird else 0)
-                shown = not bird or _against_sky(draft, x, y, reach, z)
+                shown = not bird or attempt >= 60 or _against_sky(draft, x, y, reach, z)
                 if not shown or not _free_air(draft, x, y, reach + 1, z - 1):
                     continue
                 draft.stand_in_air(name, x, y, z, 90 * roll(rng, 0, 3), wing=wing, cloth=cloth)
