@@ -165,6 +165,21 @@ def test_what_stands_does_not_overlap() -> None:
                     assert min(across, along) <= 3, (prompt, seed)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "seed"), [("a garden", 0), ("a castle", 0), ("a castle", 3), ("a village", 2)]
+)
+def test_what_flies_has_free_cells_around(prompt: str, seed: int) -> None:
+    document = json.loads(compose(prompt, seed)[0])
+    still = [s for s in document["build"] if not str(s.get("place", "")).startswith(("gull", "butterfly"))]
+    cells = build({**document, "build": still}).grid.indices
+    flying = [("gull", at) for at in stands(document, "gull")]
+    flying += [("butterfly", at) for at in stands(document, "butterfly")]
+    assert flying
+    for name, (x, y, z) in flying:
+        reach = max(stock.parts()[name]["size"])
+        assert not cells[max(x - 1, 0) : x + reach + 1, max(y - 1, 0) : y + reach + 1, z - 1 : z + 3].any()
+
+
 @pytest.mark.parametrize("season", ["spring", "summer", "autumn", "winter"])
 @pytest.mark.parametrize("place", ["garden", "village"])
 def test_seasons_build_clean(season: str, place: str) -> None:
@@ -345,6 +360,11 @@ PROMPTS_ABROAD = [
     ("三只猫", "great_cat", ""),
     ("樱花树下的寺庙", "shrine", ""),
     ("湖边的小木屋", "cabin", ""),
+    ("櫻花樹下的寺廟", "shrine", ""),
+    ("雪地裡的龍", "dragon", "snow"),
+    ("湖邊的小木屋", "cabin", ""),
+    ("三隻貓", "great_cat", ""),
+    ("太空人", "great_astronaut", ""),
     ("ein Leuchtturm am Meer", "lighthouse", ""),
     ("un moulin à vent", "windmill", ""),
 ]
@@ -363,6 +383,14 @@ def test_every_word_of_a_language_is_one_the_dictionary_knows(language: str) -> 
     words = stock.shelf("languages")[language]
     assert len(words) > 250
     assert [e for e in words.values() if e not in dictionary()] == []
+
+
+def test_traditional_chinese_is_read_as_simplified() -> None:
+    written, read = stock.shelf("languages")["traditional"]
+    assert len(written) == len(read) == len(set(written))
+    assert not set(written) & set("".join(stock.shelf("languages")["zh"]))
+    for old, new in (("花園", "花园"), ("龍", "龙"), ("橋上的燈籠", "桥上的灯笼"), ("貓在橋上", "猫在桥上")):
+        assert understand(old).nouns == understand(new).nouns != []
 
 
 def test_relations_place_things_truly() -> None:
@@ -389,6 +417,17 @@ def test_relations_place_things_truly() -> None:
     assert stands(cliff, "lighthouse")[0][2] > 20
     behind = json.loads(compose("a windmill behind a well")[0])
     assert middle(behind, "windmill")[1] > middle(behind, "well")[1]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a cat on a bench", "un gatto su una panchina", "un gato sobre un banco", "eine Katze auf einer Bank",
+     "un chat sur un banc", "貓坐在長椅上", "a garden with a cat on a bench"],
+)  # fmt: skip
+def test_what_is_small_sits_on_top(prompt: str) -> None:
+    document = json.loads(compose(prompt)[0])
+    benches, cats = stands(document, "bench"), stands(document, "cat")
+    assert any(b[0] - 1 <= c[0] <= b[0] + 7 and c[2] == b[2] + 2 for b in benches for c in cats)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from servers import failure, recorded, serving
 
@@ -300,6 +301,37 @@ def test_things_are_added_where_they_are_wanted(garden: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize("wish", ["add a dragon", "add two sheep and a bench", "add a well by the pond"])
+def test_what_is_added_stands_on_free_ground(garden: dict[str, Any], wish: str) -> None:
+    from voxgen import changes
+
+    before = build(garden)
+    change, notes = alter(garden, wish, before.grid)
+    assert notes == []
+    assert alter(garden, wish, before.grid)[0] == change
+    after = build(changes.apply(garden, change)[0])
+    old, new = before.grid, after.grid
+    names = [np.array([m.name for m in grid.palette], dtype=object) for grid in (old, new)]
+    width, depth, height = old.size
+    was, now = names[0][old.indices], names[1][new.indices[:width, :depth, :height]]
+    low = was != "air"
+    assert np.count_nonzero(was[low] != now[low]) <= 12  # a tuft of grass
+    assert all(at[2] < 20 for step in change["add"] for at in step.get("at", []))  # not on each other
+    for step in change["add"]:
+        wide, deep, _ = change["parts"].get(step.get("place"), {"size": [0, 0, 0]})["size"]
+        for x, y, _ in step.get("at", []):
+            assert x >= 0
+            assert y >= 0
+            assert (x + wide, y + deep) <= (new.size[0], new.size[1])
+
+
+def test_an_island_without_room_says_what_to_do() -> None:
+    island = json.loads(compose("a sky island", 0, "small")[0])
+    change, notes = alter(island, "add a dragon", build(island).grid)
+    assert change == {}
+    assert notes == ["no dragon: there is no free ground; remove something, or make a larger scene"]
+
+
 def test_things_are_removed_and_what_is_not_there_is_named(garden: dict[str, Any]) -> None:
     kind = next(s["place"] for s in garden["build"] if s.get("place", "").startswith(("duck", "koi")))
     word = kind.split("_")[0]
@@ -317,6 +349,30 @@ def test_colours_are_given_to_things_and_to_what_they_are_made_of(garden: dict[s
     change, notes = alter(own, "paint the roof blue")
     assert set(change["palette"]) == {"roof", "roof_dark"}
     assert notes == []
+
+
+def test_a_house_is_the_colour_of_its_walls_whichever_it_had_before() -> None:
+    village = json.loads(compose("a village", 0)[0])
+    for color in ("purple", "pink"):
+        change, notes = alter(village, f"make the house {color}")
+        assert notes == []
+        for name, body in change["parts"].items():
+            before, after = json.dumps(village["parts"][name]), json.dumps(body)
+            assert f'"{color}' in after
+            assert f'"{color}' not in before
+            for kept in ("window", "timber", "slate", "clay"):
+                assert before.count(kept) == after.count(kept)
+        village["parts"] |= change["parts"]
+
+
+def test_a_castle_takes_a_colour_with_its_towers() -> None:
+    change, _ = alter(json.loads(compose("a castle", 0)[0]), "make the castle pink")
+    assert {"castle", "tower", "keep", "turret"} <= {name.split("_")[0] for name in change["parts"]}
+
+
+def test_a_house_a_model_drew_is_painted_by_its_walls() -> None:
+    own = {"palette": {"wall": "#ffffff", "roof": "#aa3322"}, "parts": {"house": {"build": []}}, "build": []}
+    assert set(alter(own, "make the house pink")[0]["palette"]) == {"wall"}
 
 
 def test_a_stock_thing_takes_no_name_of_the_document(garden: dict[str, Any]) -> None:

@@ -349,7 +349,7 @@ def edit(
     source = str(path or (scene.origin.get("files") or [""])[-1])
     if choice.model is BUILTIN:
         free = free_stem(wanted)
-        change, notes = alter.alter(before, prompt)
+        change, notes = alter.alter(before, prompt, scene.grid)
         for note in notes:
             tell(note)
         if not change:

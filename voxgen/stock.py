@@ -64,6 +64,27 @@ def footing(name: str) -> float:
     return float(max(stock["foot"], deep / 2 - 1)) if long else float(stock["foot"])
 
 
+SEATS = {
+    "bench": 2,
+    "table": 6,
+    "barrel": 5,
+    "crate": 4,
+    "chest": 4,
+    "rock": 3,
+    "boulder": 7,
+    "great_chest": 20,
+}
+
+
+def perch(name: str, below: str) -> int:
+    """Return how high on another part a part can sit, in cells; 0 where it is too large for that."""
+    if below not in SEATS:
+        return 0
+    wide, deep, tall = parts()[name]["size"]
+    fits = max(wide, deep) <= max(parts()[below]["size"][:2]) + 3 and tall <= 14
+    return SEATS[below] if fits and not {"plant", "vehicle"} & set(parts()[name]["tags"]) else 0
+
+
 def small_kin(name: str) -> str:
     """Return the small version of a part, or the part if there is none."""
     return f"{name}_small" if f"{name}_small" in parts() else name

@@ -12,8 +12,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from voxgen.ask.room import Room
 from voxgen.ask.wish import Wish, singular, understand
-from voxgen.stock import Document, Part, dress, parts, placed, rename, shaded, shelf, strings, tint
+from voxgen.scene import VoxelGrid
+from voxgen.stock import Document, Part, dress, parts, placed, shaded, shelf, strings, tint
 
 __all__ = ["alter"]
 
@@ -29,6 +31,7 @@ LEAST = 0.14  # of chroma, 0 to 1: what has less is a grey, not a green
 WATER = re.compile(r"water|pond|river|stream|lake")
 WARM = (0.035, 0.06, 0.09, 0.115)  # hues of autumn leaves, 0 to 1
 NOTED = ("flower", "fence")  # what is drawn by steps of its own, with a note
+UNPAINTED = ("place", "note", "as", "when", "formula", "size", "params", "key")  # keys that name no colour
 APART = "_of_stock"  # ends the name of a function that a document has another of
 HEADROOM = 14  # cells of ground below a thing and air above it
 AROUND = 9  # cells around a thing that are "by" it
@@ -38,8 +41,12 @@ SCATTERED = {  # what a season brings along: (part, how many)
 }
 
 
-def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
-    """Return the change a wish asks for, {} if none of it is understood, and notes on what was not."""
+def alter(document: Document, prompt: str, grid: VoxelGrid | None = None) -> tuple[Change, list[str]]:
+    """Return the change a wish asks for, {} if none of it is understood, and notes on what was not.
+
+    grid: the document, built; things that are added then stand on free ground, in sight.
+    """
+    room = Room(grid) if grid is not None else None
     change: Change = {}
     notes: list[str] = []
     unknown: list[str] = []
@@ -49,7 +56,7 @@ def alter(document: Document, prompt: str) -> tuple[Change, list[str]]:
         mode = _mode(words) or mode
         wish = understand(" ".join(w for w in words if w not in REMOVE | ADD | TURN))
         for do in _DO[mode]:
-            do(document, Clause(words, wish), change, notes)
+            do(document, Clause(words, wish, room), change, notes)
         unknown += [w for w in wish.unknown if w not in _SLOTS and singular(w) not in _SLOTS]
     if unknown:
         notes.append(f"no word for {', '.join(map(repr, dict.fromkeys(unknown)))} in the stock library")
@@ -76,6 +83,7 @@ class Clause(NamedTuple):
 
     words: list[str]
     wish: Wish
+    room: Room | None
 
 
 def _things(wish: Wish) -> list[Thing]:
@@ -122,7 +130,7 @@ def _season(document: Document, clause: Clause, change: Change, notes: list[str]
     else:
         notes.append(f"no colour of the palette knows {season}")
     for part, count in SCATTERED.get(season, ()):
-        _drop(document, part, count, "", None, change)
+        _drop(document, part, count, "", None, change, clause.room)
 
 
 def _autumn(name: str, color: str) -> str:
@@ -238,34 +246,71 @@ def _recolor_slot(document: Document, slot: str, family: str, change: Change) ->
 
 def _recolor_part(document: Document, thing: Thing, family: str, change: Change) -> bool:
     """Recolour the parts of a document that are such a thing, in the slot that shows most."""
+    called = [name for name in document.get("parts") or {} if _is_called(name, thing.word, thing.part)]
     found = False
-    for name in document.get("parts") or {}:
-        base = _base(name) if _is_called(name, thing.word, thing.part) else None
-        if base:
-            slots = parts()[base]["slots"]
-            order = ("body", "paint", "roof", "leaf", "bloom", "hull", "wall", *slots)
-            slot = next((s for s in order if s in slots), "")
-            found |= bool(slot) and _retint(document, name, slot, family, change)
+    for name in _wings(document, called):
+        slot = _shows(base) if (base := _base(name)) else ""
+        found |= bool(slot) and _retint(document, name, slot, family, change)
+    if not found and "building" in parts()[thing.part]["tags"]:  # a building a model drew
+        notes = (str(step.get("note", "")) for step in document["build"] if isinstance(step, dict))
+        if called or any(re.search(rf"\b{thing.word}", note.lower()) for note in notes):
+            return _recolor_slot(document, "wall", family, change)
     return found
+
+
+def _wings(document: Document, names: list[str]) -> list[str]:
+    """Return parts of a document with the buildings those place: the towers of a castle."""
+    bodies = document.get("parts") or {}
+    for name in names:  # grows as it goes
+        body = bodies[name]
+        inner = placed(body.get("build")) if isinstance(body, dict) else []
+        names += [n for n in inner if n in bodies and n not in names and _is_building(n)]
+    return names
+
+
+def _is_building(name: str) -> bool:
+    base = _base(name)
+    return base is not None and "building" in parts()[base]["tags"]
+
+
+def _shows(name: str) -> str:
+    """Return the slot of a stock part that a person would say its colour is; of buildings the walls."""
+    building = "building" in parts()[name]["tags"]
+    first = ("paint", "wall", "log") if building else ("body", "paint", "roof", "leaf", "bloom", "hull")
+    slots = parts()[name]["slots"]
+    return next((slot for slot in (*first, "wall", *slots) if slot in slots), "")
 
 
 def _retint(document: Document, name: str, slot: str, family: str, change: Change) -> bool:
     """Give a stock part of the document another family in one slot; its other colours stay."""
     base = _base(name)
-    own = parts()[base]["slots"].get(slot) if base else None
-    if not own:
+    if not base or slot not in parts()[base]["slots"]:
         return False
     body = change.get("parts", {}).get(name) or document["parts"][name]
-    used = strings(body)
-    suffix = name.removeprefix(str(base)).strip("_").split("_")
-    now = next(
-        (f for f in (own, *suffix) if any(f + shade in used for shade in ("", "_dark", "_light"))), None
-    )
-    if not now or now == family:
+    painted = _repainted(parts()[base], body, shaded({slot: family}))
+    if painted == body:
         return False
-    change.setdefault("parts", {})[name] = rename(body, shaded({now: family}))
+    change.setdefault("parts", {})[name] = painted
     _dress(document, change)
     return True
+
+
+def _repainted(stock: Any, body: Any, names: dict[str, str]) -> Any:
+    """Return the body with new colours where the stock part it was made of has the slots `names` fills."""
+    if isinstance(stock, list) and isinstance(body, list) and len(stock) == len(body):
+        return [_repainted(s, b, names) for s, b in zip(stock, body, strict=True)]
+    if isinstance(stock, str) and isinstance(body, str):
+        return names.get(stock, body)
+    if not isinstance(stock, dict) or not isinstance(body, dict):
+        return body
+    if not body or not all(isinstance(share, (int, float)) for share in body.values()):
+        return {k: v if k in UNPAINTED else _repainted(stock.get(k), v, names) for k, v in body.items()}
+    mixed: dict[str, float] = {}
+    if len(stock) == len(body):  # else two slots had one colour
+        for slot, (own, share) in zip(stock, body.items(), strict=True):
+            new = names.get(str(slot), str(own))
+            mixed[new] = mixed.get(new, 0) + share
+    return mixed or body
 
 
 def _plain(entry: Any) -> Any:
@@ -285,29 +330,56 @@ def _add(document: Document, clause: Clause, change: Change, notes: list[str]) -
         notes.append(f"found nothing to put it {' '.join(place)}; it stands where there is room")
     named = (word for word in words[:at] if word not in REMOVE | ADD | TURN)
     for thing in _things(understand(" ".join(named))):
-        if not _drop(document, thing.part, thing.number, thing.color, area, change):
-            notes.append(f"no ground here for: {thing.part.replace('_', ' ')}")
+        name = thing.part.replace("_", " ")
+        wanted = thing.number
+        stand = _drop(document, thing.part, wanted, thing.color, area, change, clause.room)
+        if stand < wanted:
+            few = f"only {stand} of {wanted}" if stand else "no"
+            notes.append(f"{few} {name}: there is no free ground; remove something, or make a larger scene")
 
 
-def _drop(document: Document, part: str, count: int, color: str, area: Any, change: Change) -> bool:
-    """Add a step that stands a stock part on the surface."""
+def _drop(
+    document: Document, part: str, count: int, color: str, area: Any, change: Change, room: Room | None
+) -> int:
+    """Add a step that stands a stock part on free ground; return how many there is room for.
+
+    Without a grid to look at, the part is scattered. Where there is no room the ground is made deeper.
+    """
     stock = parts()[part]
     water = stock["on"] in ("water", "underwater")
     names = list(document.get("palette") or {})
     on = [n for n in names if (WATER if water else GROUND).search(n.lower())]
     if not on or stock["on"] in ("sky", "wall"):
-        return False
+        return 0
+    more: list[Any] = []
+    spots: list[list[int]] = []
+    for _ in range(count if room else 0):
+        assert room
+        spot = room.stand(stock["size"], stock["foot"], on, area) or room.stand(
+            stock["size"], stock["foot"], on, None
+        )
+        size = change.get("size") or document.get("size")
+        if spot is None and not more and not water and isinstance(size, list) and len(size) == 3:
+            more = room.widen(stock["size"], on)
+            spot = room.stand(stock["size"], stock["foot"], on, None) if more else None
+            if more:
+                change["size"] = [size[0], room.tops.shape[1], size[2]]
+        spots += [spot] if spot else []
+    if room and not spots:
+        return 0
     slots = {next(iter(stock["slots"])): color} if color and stock["slots"] else {}
     named = _put(document, part, slots, change)
-    seed = zlib.crc32(named.encode()) % 1000
-    step = {"note": f"added: {part.replace('_', ' ')}", "scatter": [named], "on": on, "count": count}
-    gap = max(2, max(stock["size"][:2]))
-    change.setdefault("add", []).append(
-        {**step, **({"area": area} if area else {}), "gap": gap, "seed": seed}
-    )
+    step: Change = {"note": f"added: {part.replace('_', ' ')}"}
+    if spots:
+        step |= {"place": named, "at": spots}
+    else:
+        gap, seed = max(2, max(stock["size"][:2])), zlib.crc32(named.encode()) % 1000
+        step |= {"scatter": [named], "on": on, "count": count}
+        step |= {**({"area": area} if area else {}), "gap": gap, "seed": seed}
+    change.setdefault("add", []).extend([*more, step])
     _heighten(document, stock["size"][2], change)
     _dress(document, change)
-    return True
+    return len(spots) or count
 
 
 def _heighten(document: Document, tall: int, change: Change) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
-from voxgen.ask.layout import Zone, between, pick, roll, shuffled
-from voxgen.stock import footing, parts, shelf
+from voxgen.ask.layout import TOWARDS_VIEWER, Zone, between, pick, roll, shuffled
+from voxgen.stock import footing, parts, perch, shelf
 
 ZONES: dict[str, list[Zone]] = {
     "back": [(0.06, 0.72, 0.95, 0.95), (0.05, 0.4, 0.26, 0.95), (0.74, 0.66, 0.95, 0.95)],
@@ -25,6 +25,7 @@ ZONES: dict[str, list[Zone]] = {
     "corner": [(0.06, 0.7, 0.24, 0.94), (0.76, 0.06, 0.94, 0.26), (0.06, 0.06, 0.22, 0.26)],
     "any": [(0.06, 0.06, 0.94, 0.94)],
 }
+LOOKS_DOWN = 0.5  # cells the line of sight sinks a cell of ground
 LEAVES = {
     "spring": {"green": ["green", "lime"], "lime": ["lime"]},
     "autumn": {
@@ -93,6 +94,8 @@ def _relate(
     """
     plot, stock, rng = draft.plot, parts()[name], draft.rng
     x, y, radius = draft.spots.get(anchor, draft.spots["focal"])
+    if relation == "on" and not which[0] and _seat(draft, name, anchor, x, y):
+        return True
     foot = max(footing(name), max(stock["size"][:2]) / 2 if "building" in stock["tags"] else 0)
     middle = {"behind": 1.7, "before": -1.35, "under": -1.2}.get(relation, -1.2)
     for step in range(60):
@@ -107,6 +110,20 @@ def _relate(
             draft.stand(name, round(px), round(py), None, 0, **{**leaves, **slots})
             return True
     return False
+
+
+def _seat(draft: Draft, name: str, anchor: str, x: float, y: float) -> bool:
+    """Sit a small part on top of the one that stands at (x, y); say whether it can."""
+    below = anchor if anchor in draft.spots and anchor != "focal" else draft.recipe["focal"][0]
+    height = perch(name, below)
+    top = next((t for a, b, _, t in reversed(draft.tops) if (a, b) == (x, y)), None)
+    if not height or top is None:
+        return False
+    wide, deep, _ = parts()[name]["size"]
+    along = parts()[below]["size"][0] > parts()[below]["size"][1] and deep > wide
+    base = top - parts()[below]["size"][2] + height
+    draft.stand_in_air(name, x, y - (below == "bench"), base, 90 if along else 0)
+    return True
 
 
 def _drop(draft: Draft, name: str, zone: str, slots: dict[str, str]) -> bool:
@@ -230,9 +247,9 @@ def _airy(draft: Draft, name: str, first: bool) -> tuple[int, float, float]:
 def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
     """Let birds and balloons fly beside what is tall, butterflies over the beds."""
     plot, rng = draft.plot, draft.rng
-    near = name == "butterfly"
+    near, bird = name == "butterfly", name in ("gull", "bird")
     for i in range(count):
-        for _ in range(40):
+        for attempt in range(80):
             share = between(rng, 0.15, 0.85) if near else between(rng, 0.06, 0.3) + 0.64 * (i % 2)
             x, y = (
                 share * plot.width,
@@ -246,7 +263,25 @@ def fly(draft: Draft, name: str, count: int, low: int, high: int) -> None:
             ):
                 wing = pick(rng, ("yellow", "sky", "orange", "white"))
                 cloth = pick(rng, ("red", "blue", "amber", "purple", "teal"))
-                z = draft.level + roll(rng, low, high)
+                z = draft.level + roll(rng, low, high) + (attempt // 8 if bird else 0)
+                shown = not bird or attempt >= 60 or _against_sky(draft, x, y, reach, z)
+                if not shown or not _free_air(draft, x, y, reach + 1, z - 1):
+                    continue
                 draft.stand_in_air(name, x, y, z, 90 * roll(rng, 0, 3), wing=wing, cloth=cloth)
                 plot.crowns.append((x, y, reach))
                 break
+
+
+def _free_air(draft: Draft, x: float, y: float, reach: float, z: float) -> bool:
+    """Say whether nothing that stands comes up to this height within reach."""
+    return all(top <= z or max(abs(a - x), abs(b - y)) >= r + reach for a, b, r, top in draft.tops)
+
+
+def _against_sky(draft: Draft, x: float, y: float, reach: float, z: float) -> bool:
+    """Say whether the viewer sees a place in the air with nothing tall right before or behind it."""
+    for a, b, radius, top in draft.tops:
+        along = (a - x) * TOWARDS_VIEWER[0] + (b - y) * TOWARDS_VIEWER[1]
+        across = abs((a - x) * -TOWARDS_VIEWER[1] + (b - y) * TOWARDS_VIEWER[0])
+        if across < radius + reach and top + 2 > z + LOOKS_DOWN * along - radius * LOOKS_DOWN:
+            return False
+    return True

@@ -11,7 +11,7 @@ from random import Random
 from voxgen.ask.dressing import dress_season, dress_style
 from voxgen.ask.layout import SMALL_PLOT, pick
 from voxgen.ask.wish import Noun, Wish
-from voxgen.stock import Part, Recipe, parts, shelf, small_kin
+from voxgen.stock import Part, Recipe, parts, perch, shelf, small_kin
 
 _WALLS = ("white", "black", "gray", "sand", "cream", "pink", "brick", "stone", "wood", "steel")
 _MATERIAL_SLOTS = {"wood": ("plank", "wall", "log", "hull", "frame", "body")}
@@ -32,6 +32,7 @@ def choose(wish: Wish, seed: int, rng: Random, notes: list[str]) -> Recipe:
     dress_style(recipe, wish)
     dress_season(recipe, wish.season or recipe.get("season", ""))
     named = {name for name, *_ in recipe["named"]}
+    recipe["named"].sort(key=lambda entry: entry[2].startswith("on:"))  # after what they sit on
     recipe["extras"] = [extra for extra in recipe["extras"] if extra[0] not in named]
     if recipe["kind"] == "sea" and named:
         longest = max(max(parts()[name]["size"][:2]) for name in named)
@@ -54,6 +55,8 @@ def find_lead(wish: Wish) -> Noun | None:
     if _is_setting(first):
         return next((n for n in nouns if n is not first and _can_take_over(n, first)), None)
     anchor = nouns[first.anchor] if 0 <= first.anchor < len(nouns) else None
+    if anchor and anchor.part and first.part and first.relation == "on" and perch(first.part, anchor.part):
+        return anchor  # a cat on a bench: the bench stands, the cat sits on it
     if anchor and first.relation not in ("with", "in", "over") and _dwarfs(anchor, first, 1.5):
         return anchor  # sheep around the castle: the castle leads
     return next((n for n in nouns if n.many == 1 and _dwarfs(n, first, 2.5)), first)  # knights and a dragon
@@ -329,7 +332,7 @@ def tinted(name: str, color: str, material: str, first: list[str] | None = None)
     filled: dict[str, str] = {}
     wanted = [s for s in [*(first or []), *slots] if s in slots and s not in ("bark", "bloom_leaf")]
     if color and wanted:
-        wall = "wall" in slots and color in _WALLS
+        wall = "wall" in slots and (color in _WALLS or "house" in parts()[name]["tags"])
         filled["wall" if wall else wanted[0]] = color
     if material:
         fitting = _MATERIAL_SLOTS.get(material, _STONY_SLOTS)
@@ -363,7 +366,7 @@ def _include(recipe: Recipe, wish: Wish, noun: Noun, lead: Noun | None) -> None:
     elif name in ("footbridge", "stone_bridge"):
         recipe |= {"water": "stream" if recipe.get("water") != "bridge" else "bridge", "bridge": name}
         recipe["bridge_slots"] = slots
-    elif ground == "sky":
+    elif ground == "sky" and not (zone.startswith("on:") and perch(name, wish.nouns[noun.anchor].part)):
         recipe["aloft"] = [*recipe["aloft"], [name, count, slots]]
     elif name in ("torii", "rose_arch", "garden_gate") and kind == "land":
         recipe |= {"gate": name, "gate_slots": slots}

@@ -1,8 +1,8 @@
 """Words of other languages in English: Italian, Spanish, German, French and Chinese.
 
 library/languages.json says which English word each stands for. A prompt is read in the language that
-knows most of its words; endings of number and gender are cut off, Chinese is cut into words and turned
-round where it puts the place before the thing.
+knows most of its words; endings of number and gender are cut off. Chinese is read in simplified characters,
+cut into words and turned round where it puts the place before the thing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ def translate(words: list[str]) -> tuple[list[str], str]:
 
     >>> translate("un castillo rojo en la nieve".split())
     (['one', 'castle', 'red', 'in', 'the', 'snow'], 'es')
-    >>> translate(["樱花树下的寺庙"])
-    (['temple', 'under', 'cherry tree'], 'zh')
+    >>> translate(["樱花树下的寺庙"]) == translate(["櫻花樹下的寺廟"])
+    True
+    >>> translate(["猫在桥上"])
+    (['cat', 'on', 'bridge'], 'zh')
     """
     if any(_CHINESE.search(word) for word in words):
         return _from_chinese("".join(words)), "zh"
@@ -120,6 +122,7 @@ def _cut(word: str, language: str) -> str:
 def _from_chinese(text: str) -> list[str]:
     """Cut Chinese into words and put "B under A" for "A under 的 B"."""
     table = shelf("languages")["zh"]
+    text = text.translate(str.maketrans(*shelf("languages")["traditional"]))
     longest = max(map(len, table))
     words: list[str] = []  # as English, or "的" where it joins a place to a thing
     unknown = ""
@@ -139,7 +142,15 @@ def _from_chinese(text: str) -> list[str]:
         at += length
     if unknown:
         words.append(unknown)
-    return _turned(words)
+    return _turned(_placed(words))
+
+
+def _placed(words: list[str]) -> list[str]:
+    """Put "B on A" for "B in A on": Chinese says on which side of a thing behind it."""
+    if "in" in words[:-2] and "的" not in words and words[-1] in _PLACES:
+        at = words.index("in")
+        return [*words[:at], words[-1], *words[at + 1 : -1]]
+    return words
 
 
 def _turned(words: list[str]) -> list[str]:
