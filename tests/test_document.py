@@ -1109,3 +1109,11 @@ def test_axes_that_only_may_be_swapped_are_asked_about_and_kept() -> None:
     assert mend(document)[1] == []
     assert any('"up": "y"' in r.fix for r in build(document).repairs)
     assert not any('"up": "y"' in r.fix for r in build({**document, "up": "z"}).repairs)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [("name", "oak"), ("id", "oak"), ("key", "oak"), ("part", "oak"), ("name", 7)]
+)
+def test_a_part_of_a_list_has_the_name_it_says(key: str, name: Any) -> None:
+    part = {key: name, "build": [{"voxels": [[0, 0, 0]], "of": "red"}]}
+    assert list(mend({"parts": [part], "build": []})[0]["parts"]) == [str(name)]

@@ -410,7 +410,9 @@ def test_a_price_that_the_table_lacks_can_be_stated() -> None:
     assert choose("dashscope/qwen3-max", None, environ).model == known, "what the table knows stays"
 
 
-@pytest.mark.parametrize("text", ["cheap", "1.2", "1,2,3", "-1,6", "nan,6", "1,0", "1,inf"])
+@pytest.mark.parametrize(
+    "text", ["cheap", "1.2", "1,2,3", "-1,6", "nan,6", "1,0", "1,inf", "1,1e-320", "1e308,1e308"]
+)
 def test_a_price_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="VOXGEN_PRICE") as caught:
         choose("m", "https://example.org/v1", {"VOXGEN_PRICE": text})

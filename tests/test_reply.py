@@ -6,6 +6,7 @@ import json
 import math
 import random
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from voxgen.errors import ReplyError
 from voxgen.language import reply
+from voxgen.language.envelope import unwrapped
 from voxgen.language.reader import read
 from voxgen.language.reply import parse
 from voxgen.language.stream import Listener
@@ -445,3 +447,10 @@ def test_cells_given_twice_by_a_whole_scene_are_joined() -> None:
     value, repairs = parse('{"voxels":[[0,0,0,"g"]],"size":[4,4,4],"voxels":[[1,0,0,"g"]]}')
     assert value == {"size": [4, 4, 4], "voxels": [[0, 0, 0, "g"], [1, 0, 0, "g"]]}
     assert [r.fix for r in repairs] == ["the lists are joined"]
+
+
+def test_many_escaped_quotes_beside_a_call_of_dict_take_no_time() -> None:
+    text = "dict(a=1)" + "\\'" * 200_000
+    began = time.process_time()
+    unwrapped(text)
+    assert time.process_time() - began < 5

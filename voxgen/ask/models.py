@@ -451,7 +451,7 @@ def _stated(text: str) -> Price:
         given, written = (float(number) for number in text.split(","))
     except ValueError:
         given = written = -1.0
-    if not (0 <= given < math.inf and 0 < written < math.inf):
+    if not (0 <= given <= 1e6 and 1e-6 <= written <= 1e6):
         hint = "USD per million tokens in and out, as in 1.2,6"
         raise UsageError(f"VOXGEN_PRICE: {text[:40]!r} is not a price", hint)
     return Price(given, written)

@@ -170,8 +170,13 @@ def _named_parts(parts: Collection[Any]) -> dict[str, Any]:
     """Turn [{"name": "oak", …}, …] into {"oak": {…}}; a part without a name is called by its place."""
     named: dict[str, Any] = {}
     for i, part in enumerate(parts):
-        whole = isinstance(part, Mapping) and any(_is_of_part(str(k)) for k in part)
-        named |= by_name([{"name": f"part{i}", **part} if whole else part], (*NAMES, "part"))[0]
+        if isinstance(part, Mapping) and any(_is_of_part(str(k)) for k in part):
+            keys = (k for k in part if fold(str(k)) in ("name", "id", "key", "part"))
+            key = next((k for k in keys if isinstance(part[k], (str, int))), None)
+            name = f"part{i}" if key is None else str(part[key])
+            named[name] = {k: v for k, v in part.items() if key is None or k != key}
+        else:
+            named |= by_name([part], (*NAMES, "part"))[0]
     return named
 
 

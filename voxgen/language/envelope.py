@@ -38,7 +38,7 @@ QUOTE_ENTITY = re.compile(r"&(?:quot|#34|#x22);")
 LONE_BRACE = re.compile(r"(?<!\{)\{(?:\{\{)*(?!\{)|(?<!\})\}(?:\}\})*(?!\})")
 DICT_CALL = re.compile(r"\bdict\(\s*(?:\w+\s*=[^=]|\))")
 ROUND = re.compile(  # brackets, and what may hold some that are none
-    r"""\bdict\(|[()]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#(?![0-9a-fA-F]{6})[^\n]*"""
+    r"""\\.|\bdict\(|[()]|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\#(?![0-9a-fA-F]{6})[^\n]*"""
 )
 EVENT_PATHS: list[tuple[str | int, ...]] = [
     ("choices", 0, "delta", "content"),

@@ -26,6 +26,7 @@ from voxgen.errors import RenderError
 from voxgen.picture import driver
 
 WINDOW_CLASS = "VTK_DEFAULT_OPENGL_WINDOW"  # environment variable that VTK reads for every new window
+_HEARING = threading.RLock()  # where VTK complains is one for all threads
 _ENVIRONMENT = threading.Lock()  # it is one for all threads
 numpy_to_vtk: Any = numpy_support.numpy_to_vtk  # comes without types
 LIMIT = 16384  # largest texture side that every OpenGL 4 driver and Mesa offer
@@ -211,7 +212,7 @@ class Screen:
             self.actors = list(actors)
         self.renderer.SetPreserveColorBuffer(over)
         self.renderer.SetPreserveDepthBuffer(over)
-        with _heard():
+        with _HEARING, _heard():
             self.window.Render()
         color = self.window.GetRenderFramebuffer().GetColorAttachmentAsTextureObject(0)
         pixels = color.Download()
