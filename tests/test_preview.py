@@ -43,7 +43,7 @@ PICTURE[30:] = (0, 0, 255)
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "iterm"),
         ({"TERM": "xterm-256color", "KONSOLE_VERSION": "230800"}, "iterm"),
         ({**TRUE, "TERM": "tmux-256color", "KITTY_WINDOW_ID": "1"}, "blocks"),
-        ({**TRUE, "TMUX": "/tmp/tmux", "TERM_PROGRAM": "iTerm.app"}, "blocks"),
+        ({**TRUE, "TMUX": "socket,1,0", "TERM_PROGRAM": "iTerm.app"}, "blocks"),
         ({"TERM": "screen", "KITTY_WINDOW_ID": "1"}, None),
     ],
 )

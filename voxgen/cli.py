@@ -231,9 +231,7 @@ def make(
 
 @app.command()
 def edit(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
-    ],
+    source: Source,
     prompt: Annotated[str, typer.Argument(metavar="CHANGE", help="What to change, in a sentence.")],
     output: Out = None,
     picture: Picture = "1280x960",
@@ -335,9 +333,7 @@ def cache(
 
 @app.command()
 def render(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Scenes or replies; - is stdin.")
-    ],
+    sources: Sources,
     output: Out = None,
     size: Annotated[
         str | None,
@@ -409,9 +405,7 @@ def render(
 
 @app.command()
 def view(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
-    ],
+    source: Source,
     output: Out = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Write the page and do not open it.")] = False,
     limit: LimitList = None,
@@ -437,9 +431,7 @@ def view(
 
 @app.command()
 def check(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Scenes or replies; - is stdin.")
-    ],
+    sources: Sources,
     limit: LimitList = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -485,9 +477,7 @@ def prompt(
 
 @app.command()
 def export(
-    source: Annotated[
-        Path, typer.Argument(metavar="FILE", readable=False, help="A scene or reply; - is stdin.")
-    ],
+    source: Source,
     targets: Annotated[
         list[Path],
         typer.Argument(

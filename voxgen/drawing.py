@@ -106,12 +106,12 @@ def film(
     quiet: bool,
 ) -> None:
     """Draw one moving picture of a scene to a file."""
-    from voxgen import film
     from voxgen.files import motion
+    from voxgen.film import animate
     from voxgen.picture import animation
 
     count = animation.FRAMES if frames is None else frames
-    pictures = film.animate(scene, kind, frames=count, size=size, tell=speaker(quiet), **look)
+    pictures = animate(scene, kind, frames=count, size=size, tell=speaker(quiet), **look)
     with counted(count, kind, quiet) as count_off:
         motion.write(path, count_off(pictures), count, fps)
 

@@ -17,6 +17,7 @@ T = TypeVar("T")
 Point = tuple[float, float]
 # The camera looks from the front right: unit vector on the ground from the scene towards it.
 TOWARDS_VIEWER = (0.57, -0.82)
+LOOKS_DOWN = 0.5  # cells the line of sight sinks a cell of ground
 
 
 def pick(rng: Random, items: Sequence[T]) -> T:

@@ -6,7 +6,7 @@ from typing import Any
 
 from voxgen.ask.draft import Draft
 from voxgen.ask.features import cosine
-from voxgen.ask.layout import TOWARDS_VIEWER, Zone, between, pick, roll, shuffled
+from voxgen.ask.layout import LOOKS_DOWN, TOWARDS_VIEWER, Zone, between, pick, roll, shuffled
 from voxgen.stock import footing, parts, perch, shelf
 
 ZONES: dict[str, list[Zone]] = {
@@ -25,7 +25,6 @@ ZONES: dict[str, list[Zone]] = {
     "corner": [(0.06, 0.7, 0.24, 0.94), (0.76, 0.06, 0.94, 0.26), (0.06, 0.06, 0.22, 0.26)],
     "any": [(0.06, 0.06, 0.94, 0.94)],
 }
-LOOKS_DOWN = 0.5  # cells the line of sight sinks a cell of ground
 LEAVES = {
     "spring": {"green": ["green", "lime"], "lime": ["lime"]},
     "autumn": {

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgen.ask.layout import TOWARDS_VIEWER
+from voxgen.ask.layout import LOOKS_DOWN, TOWARDS_VIEWER
+from voxgen.language.limits import Limits
 from voxgen.scene import VoxelGrid
 
-LOOKS_DOWN = 0.5  # cells the line of sight sinks a cell of ground
 TUFT = 1  # cells that may stick out of the ground below a thing
 SIGHT = 120  # cells a line of sight is followed
 RIM = 6  # cells from the back where a slab of ground is whole
-MOST = 512
 
 
 class Room:
@@ -76,7 +75,7 @@ class Room:
         across, along = self.tops.shape
         ground = np.isin(self.names, on)
         more = size[1] + RIM
-        if not ground.any() or size[0] > across or along + more > MOST:
+        if not ground.any() or size[0] > across or along + more > Limits().side:
             return []
         level = Counter(self.tops[ground].tolist()).most_common(1)[0][0]
         if np.mean(self.tops[:, max(along - RIM, 0)] >= level) < 0.8:

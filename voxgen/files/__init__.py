@@ -115,9 +115,8 @@ def save(scene: Scene, path: str | Path, *, tell: Tell | None = None, **options:
         kind = f"the extension {path.suffix!r} is unknown" if path.suffix else "the name has no extension"
         raise FileError(f"{path}: {kind}", f"known are {', '.join(sorted(WRITERS))}")
     check_options(options, [path])
-    own: dict[str, Any] = (
-        {"stem": path.stem} if path.suffix.lower() == ".obj" else {}
-    )  # its files name each other
+    named = path.suffix.lower() == ".obj"  # its files name each other
+    own: dict[str, Any] = {"stem": path.stem} if named else {}
     written = writer(scene, tell or (lambda sentence: None), **options, **own)
     files = {path.name: written} if isinstance(written, bytes) else written
     for name, data in reversed(files.items()):  # what belongs beside it first

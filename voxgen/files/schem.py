@@ -17,7 +17,6 @@ from voxgen.files import blocks, nbt, palettes
 from voxgen.files.space import check_size, times
 from voxgen.scene import Indices, Scene
 
-VERSIONS = (2, 3)
 _MOST_STATES = 1 << 20  # numbers a palette may give
 _PIECE = 1 << 20  # bytes decoded at a time
 _LONGEST = 5  # bytes of a varint

@@ -20,7 +20,7 @@ from voxgen.picture.sky import daylight
 from voxgen.scene import Indices, Light, Scene, View
 
 KINDS = ("spin", "buildup", "daylight")
-FRAMES, RATE = 60, 15.0  # where nothing is said: 4 s
+FRAMES = 60  # where nothing is said
 MOST_FRAMES, MOST_PIXELS = 2000, 600_000_000  # of all frames together
 HELD = 0.15  # share of the frames of a build-up that show it finished
 SIDE = 640, 480  # pixels
