@@ -1117,3 +1117,11 @@ def test_axes_that_only_may_be_swapped_are_asked_about_and_kept() -> None:
 def test_a_part_of_a_list_has_the_name_it_says(key: str, name: Any) -> None:
     part = {key: name, "build": [{"voxels": [[0, 0, 0]], "of": "red"}]}
     assert list(mend({"parts": [part], "build": []})[0]["parts"]) == [str(name)]
+
+
+def test_a_part_of_a_list_that_is_only_steps_is_called_by_its_place() -> None:
+    steps = [{"voxels": [[0, 0, 0]], "of": "red"}]
+    assert list(mend({"parts": [steps, {"oak": {"build": steps}}], "build": []})[0]["parts"]) == [
+        "part0",
+        "oak",
+    ]

@@ -360,7 +360,7 @@ def test_a_damaged_picture_differs_and_is_drawn_again(
     turned: list[str] = []
     monkeypatch.setattr(gallery, "spin", lambda _, name: turned.append(name))
     (tmp_path / "two").mkdir()
-    (tmp_path / "two" / "spin.webp").write_bytes(b"")
+    (tmp_path / "two" / "spin.webp").write_bytes(b"RIFF")
     files.save(build(DOCUMENT), tmp_path / "two" / "scene.json")
     whole = png.encode(image)
     data = {"cut": whole[: len(whole) // 2], "flipped": whole[:900] + b"\0\0\0" + whole[903:]}
@@ -371,6 +371,8 @@ def test_a_damaged_picture_differs_and_is_drawn_again(
     assert not gallery.redraw(tmp_path, "two")
     assert gallery.redraw(tmp_path, "two")
     assert turned == ["two"], "the turntable of what has changed, once"
+    (tmp_path / "two" / "spin.webp").write_bytes(b"")
+    assert not gallery.redraw(tmp_path, "two", check_only=True)
 
 
 def test_the_index_never_overwrites_somebody_elses_page(tmp_path: Path) -> None:

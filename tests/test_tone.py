@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voxgen.picture import tone
+from voxgen.picture import darkroom, sky, tone
+from voxgen.scene import Light
 
 
 def grey(value: float) -> np.ndarray:
@@ -93,3 +94,10 @@ def test_blur_keeps_the_light_and_spreads_it(radius: int) -> None:
 @pytest.mark.parametrize("size", [(8, 8), (7, 9)])
 def test_halving_averages(size: tuple[int, int]) -> None:
     assert np.allclose(tone.halved(np.full((*size, 3), 0.5, np.float32)), 0.5)
+
+
+def test_stars_shine_over_ground_that_lies_in_the_dark() -> None:
+    nothing = np.zeros((90, 120, 4), np.float32)
+    image = darkroom.develop(darkroom.Shots(nothing, nothing[..., :3]), sky.resolve(Light("night"), 0.0))
+    assert image.max() > 40
+    assert np.median(image) == 0

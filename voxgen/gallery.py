@@ -37,25 +37,29 @@ def scenes(folder: Path) -> list[str]:
 def redraw(folder: Path, name: str, check_only: bool = False) -> bool:
     """Draw one scene's picture and page again; with `check_only` only compare.
 
-    Return whether both were as stored. A turntable that is missing, or turns what has changed, is drawn too.
+    Return whether both were as stored, with a turntable; that is drawn too where it is missing or turns what
+    has changed.
     How it is drawn is what "picture" in scene.json says: size, view, light, quality, style, background.
     """
     scene = files.load(folder / name / "scene.json")
     settings = _settings(scene)
     image, page = renderer.draw(scene, **settings), html.write(_as_drawn(scene, settings))
-    drawn = [
-        _kept(
-            folder / name / "picture.png",
-            png.encode(image, scene),
-            lambda data: _shows(data, image),
-            check_only,
-        ),
-        _kept(folder / name / "page.html", page, lambda data: html.is_like(data, page), check_only),
+    wanted: list[tuple[str, bytes, Callable[[bytes], bool]]] = [
+        ("picture.png", png.encode(image, scene), lambda data: _shows(data, image)),
+        ("page.html", page, lambda data: html.is_like(data, page)),
     ]
-    same = all(drawn) and (folder / name / _SPIN).exists()
+    kept = [_kept(folder / name / file, data, is_like, True) for file, data, is_like in wanted]
+    same = all(kept) and _turns(folder / name / _SPIN)
     if not same and not check_only:
-        spin(folder, name)
+        spin(folder, name)  # first: where that is stopped, the page still tells that it is old
+        for file, data, is_like in wanted:
+            _kept(folder / name / file, data, is_like, False)
     return same
+
+
+def _turns(path: Path) -> bool:
+    """Tell whether there is a turntable, a WebP."""
+    return path.exists() and files.read_bytes(path)[:4] == b"RIFF"
 
 
 def _kept(path: Path, data: bytes, is_like: Callable[[bytes], bool], check_only: bool) -> bool:

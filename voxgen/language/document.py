@@ -176,7 +176,8 @@ def _named_parts(parts: Collection[Any]) -> dict[str, Any]:
             name = f"part{i}" if key is None else str(part[key])
             named[name] = {k: v for k, v in part.items() if key is None or k != key}
         else:
-            named |= by_name([part], (*NAMES, "part"))[0]
+            found, nameless = by_name([part], (*NAMES, "part"))
+            named |= found or {f"part{i}": part for part in nameless}
     return named
 
 

@@ -124,18 +124,18 @@ def unwrapped(text: str) -> tuple[str, list[str]]:
     if "{{" in text and not LONE_BRACE.search(text):
         text = text.replace("{{", "{ ").replace("}}", " }")
         off.append("doubled braces")
-    if DICT_CALL.search(text):
-        text = _braced(text)
+    if call := DICT_CALL.search(text):
+        text = _braced(text, call.start())
         off.append("dict() of Python around objects")
     return text, off
 
 
-def _braced(text: str) -> str:
-    """Write dict(a=1) as {a=1}, every character that stays in its place."""
+def _braced(text: str, start: int) -> str:
+    """Write dict(a=1) as {a=1} from a place on, every character that stays in its place."""
     pieces: list[str] = []
     inside: list[str] = []
     at = 0
-    for found in ROUND.finditer(text):
+    for found in ROUND.finditer(text, start):
         mark = found[0]
         if mark.endswith("("):
             inside.append(mark)

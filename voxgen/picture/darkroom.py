@@ -68,7 +68,8 @@ def develop(shots: Shots, sky: Sky, background: str | None = None) -> NDArray[np
         if clear:
             out[band] = _bytes(_cut_out(scene, ground, near))
         else:
-            out[band] = _bytes(_laid_over(scene, ground, near, _backdrop(sky, background, shots.size, rows)))
+            behind = _backdrop(sky, background, shots.size, rows, ground)
+            out[band] = _bytes(_laid_over(scene, near, behind))
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(develop_band, range(0, height, BAND)))
@@ -85,21 +86,25 @@ def _toned(scene: Floats) -> Floats:
     return out
 
 
-def _backdrop(sky: Sky, background: str | None, size: tuple[int, int], rows: range) -> Floats:
-    """Return some rows of what is behind the scene, (rows, W, 3) sRGB 0..1."""
+def _backdrop(
+    sky: Sky, background: str | None, size: tuple[int, int], rows: range, ground: Floats | None
+) -> Floats:
+    """Return some rows of what is behind the scene and its shadow on it, (rows, W, 3) sRGB 0..1."""
     width, height = size
+    image: Floats
     if background is None:
         image = tone.gradient(sky.top, sky.bottom, size, rows)
-        return tone.add_stars(image, sky.stars, height, rows) if sky.stars else image
-    top, bottom = _colors(background)
-    ramp = np.linspace(0, 1, height, dtype=np.float32)[rows.start : rows.stop, None, None]
-    return np.broadcast_to(top + (bottom - top) * ramp, (len(rows), width, 3))
-
-
-def _laid_over(scene: Floats, ground: Floats | None, haze: Floats | None, behind: Floats) -> Floats:
-    """Lay a scene over its background, on which its shadow falls: (H, W, 3) sRGB 0..1."""
+    else:
+        top, bottom = _colors(background)
+        ramp = np.linspace(0, 1, height, dtype=np.float32)[rows.start : rows.stop, None, None]
+        image = np.broadcast_to(top + (bottom - top) * ramp, (len(rows), width, 3))
     if ground is not None:
-        behind = behind * _ground_light(ground, behind)
+        image = image * _ground_light(ground, image)
+    return tone.add_stars(image, sky.stars, height, rows) if sky.stars and background is None else image
+
+
+def _laid_over(scene: Floats, haze: Floats | None, behind: Floats) -> Floats:
+    """Lay a scene over its background: (H, W, 3) sRGB 0..1."""
     image = scene[..., :3] + behind * (1 - scene[..., 3:])
     return image if haze is None else image + (1 - image) * haze
 

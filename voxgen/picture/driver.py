@@ -7,10 +7,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from functools import cache
 from typing import Any, NamedTuple
 
 APT = "apt-get install -y --no-install-recommends libegl1 libgl1-mesa-dri"
+_PROBING = threading.Lock()
 _LOG_LEVEL = "EGL_LOG_LEVEL"  # environment variable that Mesa reads once
 NEEDED = (3, 2)  # the OpenGL version that VTK asks for, core profile
 # numbers of the EGL headers
@@ -39,6 +41,12 @@ def probe() -> Driver:
     """
     if not sys.platform.startswith("linux"):
         return Driver(None, None)  # untested: Cocoa and WGL come with the system
+    with _PROBING:
+        return _probed()
+
+
+def _probed() -> Driver:
+    """Look for a driver on Linux; two threads that did so at once would close each other's display."""
     bent = any(name.startswith("MESA_") and name.endswith("_OVERRIDE") for name in os.environ)
     quiet = os.environ.get(_LOG_LEVEL)
     os.environ.setdefault(_LOG_LEVEL, "fatal")  # what Mesa has to say of its search would alarm
