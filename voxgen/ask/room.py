@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxgen.ask.layout import LOOKS_DOWN, TOWARDS_VIEWER
-from voxgen.language.limits import Limits
 from voxgen.scene import VoxelGrid
 
 TUFT = 1  # cells that may stick out of the ground below a thing
 SIGHT = 120  # cells a line of sight is followed
 RIM = 6  # cells from the back where a slab of ground is whole
+MOST = 512  # cells a side of a scene
 
 
 class Room:
@@ -75,7 +75,7 @@ class Room:
         across, along = self.tops.shape
         ground = np.isin(self.names, on)
         more = size[1] + RIM
-        if not ground.any() or size[0] > across or along + more > Limits().side:
+        if not ground.any() or size[0] > across or along + more > MOST:
             return []
         level = Counter(self.tops[ground].tolist()).most_common(1)[0][0]
         if np.mean(self.tops[:, max(along - RIM, 0)] >= level) < 0.8:
