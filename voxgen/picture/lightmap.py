@@ -35,6 +35,7 @@ from voxgen.scene import Indices, Material
 
 LAMPS = 4096  # entries of the lamp table
 TILE = (1024, 256)  # points per draw
+BLOCK = 4  # points along the side of a square of neighbours: drawn together, they take similar paths
 SAMPLES_PER_DRAW = 16  # of a full tile: keeps one draw short, for drivers that stop long ones
 
 
@@ -185,17 +186,19 @@ class Baker:
         set_uniforms(self.actor, {"spacing": float(spacing), "kind": kind})
         for low in range(0, len(points), width * height):
             part = points[low : low + width * height]
-            image = np.full((height * width, 4), -1, np.float32)
-            image[: len(part)] = part
-            refill(self.points, image.reshape(height, width, 4))
             # draw no more rows than there are points: an idle fragment costs a few microseconds
-            self.actor.SetScale(1, -(-len(part) // width) / height, 1)
-            total = out[low : low + len(part)]
+            rows = BLOCK * -(-len(part) // (BLOCK * width))
+            padded = np.full((rows * width, 4), -1, np.float32)
+            padded[: len(part)] = part
+            refill(self.points, _in_blocks(padded, width))
+            self.actor.SetScale(1, rows / height, 1)
+            total = np.zeros((rows, width, 4), np.float32)
             step = min(128, SAMPLES_PER_DRAW * (width * height // len(part)))
             for first in range(0, samples, step):
                 count = min(step, samples - first)
                 set_uniforms(self.actor, {"first": start + first, "samples": count})
-                total += self.screen.shoot([self.actor]).reshape(-1, 4)[: len(part), :3]
+                total += self.screen.shoot([self.actor])[:rows]
+            out[low : low + len(part)] = _out_of_blocks(total)[: len(part), :3]
         return out / np.float32(samples)
 
     def bake_sun(self, points: Floats, spacing: float, samples: int) -> Floats:
@@ -209,6 +212,19 @@ class Baker:
     def close(self) -> None:
         """Give the window back."""
         self.screen.close()
+
+
+def _in_blocks(points: Floats, width: int) -> Floats:
+    """Lay points (n, c) in squares of neighbours: (n / width, width, c)."""
+    squares = points.reshape(-1, width // BLOCK, BLOCK, BLOCK, points.shape[-1])
+    return squares.transpose(0, 2, 1, 3, 4).reshape(-1, width, points.shape[-1])
+
+
+def _out_of_blocks(image: Floats) -> Floats:
+    """Undo `_in_blocks`: (H, W, c) to (H * W, c)."""
+    height, width, channels = image.shape
+    squares = image.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, channels)
+    return squares.transpose(0, 2, 1, 3, 4).reshape(-1, channels)
 
 
 def light_faces(baker: Baker, sky: Sky, faces: Faces, parts: int, fewest: int, quality: Quality) -> Floats:
