@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from voxgen.picture.lightmap import Baker, Volume
     from voxgen.picture.radiosity import Room
 
-SOFT_SIDE, SOFT_SAMPLES = 96, 40  # points along each side, and samples, of all light but the sun's
+SOFT_SIDE, SOFT_SAMPLES = 96, 28  # points along each side, and samples, of all light but the sun's
 UP = 6  # the direction of open ground, as in bake.glsl
 
 
@@ -58,7 +58,7 @@ def bake_ground(
     sun = _baked(baker, volume, camera, center, reach, side, SUN, quality.sun)
     for _ in range(1 + int(np.clip(sky.sun_radius * 24, 0, 5))):
         sun = _blurred(sun)
-    soft = _baked(baker, volume, camera, center, reach, SOFT_SIDE, SOFT, SOFT_SAMPLES)
+    soft = _baked(baker, volume, camera, center, reach, SOFT_SIDE, SOFT, int(SOFT_SAMPLES * sky.lamp_effort))
     light = sun + _enlarged(_blurred(_blurred(soft)), side)
     ratio = light / sky.open_irradiance().astype(np.float32)
     away = np.abs(np.linspace(-1, 1, side))

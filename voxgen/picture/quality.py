@@ -25,7 +25,7 @@ class Quality:
 
 QUALITIES = {
     "draft": Quality(5, 96, 250_000, 2, 1, 6, 2),
-    "good": Quality(6, 256, 600_000, 6, 2, 3, 2, 16e6, "draft"),
+    "good": Quality(6, 256, 500_000, 6, 2, 3, 2, 16e6, "draft"),
     "best": Quality(32, 1024, 9_000_000, 10, 2, 3, 3, 200e6, "good"),
 }
 
